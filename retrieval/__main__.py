@@ -1,0 +1,348 @@
+"""The command line: python -m retrieval COMMAND.
+
+Exit 0; 1 with one sentence on stderr for anything the user can mend; 2 for
+wrong usage. Each command imports what it needs, so that --help is instant.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from retrieval.errors import RetrievalError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status."""
+    options = _parser().parse_args(arguments)
+    # One thread: a second one waits for a busy neighbour longer than it ever saves.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    try:
+        return options.run(options) or 0
+    except RetrievalError as error:
+        print(f"{error}", file=sys.stderr)
+    except BrokenPipeError:
+        sys.stderr.close()
+    except KeyboardInterrupt:
+        print("Stopped; nothing half-written was left.", file=sys.stderr)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"{where}{error.strerror or error}.", file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m retrieval", description=__doc__.split("\n")[0])
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(run: Callable[[argparse.Namespace], int | None], text: str):
+        added = commands.add_parser(run.__name__.strip("_"), help=text, description=text)
+        added.set_defaults(run=run)
+        return added
+
+    train = command(_train, "Train a model on the train split of a folder of pictures.")
+    train.add_argument("folder", type=Path)
+    train.add_argument("--out", type=Path, required=True, help="model folder to write")
+    train.add_argument("--encoder", default="paper", help="paper (335 x 580) or small")
+    train.add_argument("--bits", type=int, default=64, help="code length, a multiple of 8")
+    train.add_argument("--criterion", default="MID", help="mRMR criterion: MID, MIQ or FCQ")
+    train.add_argument("--modality", default="CT", help="CT or X-ray")
+    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--epochs", type=int, default=24)
+    train.add_argument("--batch", type=int, default=32, help="pictures a step")
+    train.add_argument("--learning-rate", type=float, default=3e-4)
+
+    prune = command(_prune, "Write a small copy of a model that computes only its code's features.")
+    prune.add_argument("model")
+    prune.add_argument("--out", type=Path, required=True)
+    prune.add_argument("--bits", type=int)
+
+    index = command(_index, "Encode a folder of pictures into a new archive.")
+    index.add_argument("folder", type=Path)
+    index.add_argument("--model", required=True, help="model folder, or a shipped model's name")
+    index.add_argument("--out", type=Path, required=True)
+    index.add_argument("--split", type=_words, help="only these splits, such as train,val")
+    index.add_argument(
+        "--no-pictures", action="store_true", help="do not remember where the pictures lie"
+    )
+
+    add = command(_add, "Add pictures to an archive.")
+    add.add_argument("archive")
+    add.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    add.add_argument("--label", required=True)
+
+    remove = command(_remove, "Remove cases from an archive.")
+    remove.add_argument("archive")
+    remove.add_argument("ids", nargs="+", metavar="ID")
+
+    search = command(_search, "Rank an archive's cases by their distance from a scan.")
+    search.add_argument("archive")
+    search.add_argument("scan", type=Path)
+    search.add_argument("-k", type=int, default=10)
+    search.add_argument("--without-self", action="store_true", help="leave out the same picture")
+    search.add_argument("--json", action="store_true")
+
+    inspect = command(_inspect, "Say what each file is, or why it cannot be read.")
+    inspect.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    inspect.add_argument("--json", action="store_true")
+
+    evaluate = command(_evaluate, "Measure how well an archive answers labelled queries.")
+    evaluate.add_argument("archive")
+    evaluate.add_argument("--queries", required=True, help="folder of pictures, or an archive")
+    evaluate.add_argument("--split", type=_words, help="only queries of these splits")
+    evaluate.add_argument("--protocol", default="own-patient-out")
+    evaluate.add_argument("--bits", type=int, help="code length; default: the model's")
+    evaluate.add_argument("--json", type=Path, metavar="OUT")
+
+    download = command(_download, "Fetch a public data set from its authors and check it.")
+    download.add_argument("name")
+    download.add_argument("--out", type=Path, required=True)
+
+    sample = command(_sample, "Draw the built-in synthetic sample (ct, xray) or a DICOM series.")
+    sample.add_argument("kind", choices=("ct", "xray", "series"))
+    sample.add_argument("--out", type=Path, required=True)
+    sample.add_argument("--seed", type=int)
+
+    verify = command(_verify, "Check every file of an archive or model against its manifest.")
+    verify.add_argument("target")
+
+    bench = command(_bench, "Time the parts against plain implementations, as ratios in one run.")
+    bench.add_argument("--json", type=Path, metavar="OUT")
+    return parser
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _progress(what: str) -> Callable[..., None]:
+    """A counter on stderr: rewritten in place on a terminal, every tenth part otherwise."""
+
+    def show(done: int, total: int, *more: object) -> None:
+        extra = "".join(f" {value:.4f}" for value in more if isinstance(value, float))
+        if sys.stderr.isatty():
+            end = "\n" if done == total else ""
+            print(f"\r{what} {done} of {total}{extra}", end=end, file=sys.stderr, flush=True)
+        elif done == total or done % max(total // 10, 1) == 0:
+            print(f"{what} {done} of {total}{extra}", file=sys.stderr, flush=True)
+
+    return show
+
+
+def _train(options: argparse.Namespace) -> None:
+    from retrieval import model, pipeline
+    from retrieval.training import Recipe
+
+    recipe = Recipe(
+        epochs=options.epochs,
+        batch=options.batch,
+        learning_rate=options.learning_rate,
+        seed=options.seed,
+    )
+    made = pipeline.train_model(
+        options.folder,
+        options.out,
+        recipe=recipe,
+        encoder_name=options.encoder,
+        modality=options.modality,
+        bits=options.bits,
+        criterion=options.criterion,
+        progress=_progress,
+    )
+    model.verify(made)
+    print(f"Model {made.name} ({made.id}), {made.bits} bits, is in {made.folder}.")
+
+
+def _prune(options: argparse.Namespace) -> None:
+    from retrieval import model
+
+    made = model.prune(model.load(options.model), options.out, options.bits)
+    print(f"Model {made.name} ({made.id}) computes {len(made.columns)} features a scan.")
+
+
+def _index(options: argparse.Namespace) -> None:
+    from retrieval import indexing, model
+    from retrieval.datasets import read_folder
+
+    folder = read_folder(options.folder)
+    if options.split:
+        folder = folder.split(options.split)
+    with _decoder() as decoder:
+        archive = indexing.index(
+            folder,
+            model.load(options.model),
+            options.out,
+            link_pictures=not options.no_pictures,
+            read=decoder.read,
+            progress=_progress("Encoded"),
+        )
+    print(f"Archive {archive.name} ({archive.id}) holds {len(archive)} cases.")
+
+
+def _add(options: argparse.Namespace) -> None:
+    from retrieval import indexing
+    from retrieval.archive import open_archive
+
+    with _decoder() as decoder:
+        archive = indexing.add(
+            open_archive(options.archive), options.files, options.label, read=decoder.read
+        )
+    print(f"Archive {archive.name} ({archive.id}) holds {len(archive)} cases.")
+
+
+def _remove(options: argparse.Namespace) -> None:
+    from retrieval import indexing
+    from retrieval.archive import open_archive
+
+    archive = indexing.remove(open_archive(options.archive), options.ids)
+    print(f"Archive {archive.name} ({archive.id}) holds {len(archive)} cases.")
+
+
+def _search(options: argparse.Namespace) -> None:
+    from retrieval.archive import open_archive
+    from retrieval.errors import SearchError
+
+    if options.k < 1:
+        raise SearchError(f"Cannot show {options.k} matches; ask for at least 1.")
+    archive = open_archive(options.archive)
+    with _decoder() as decoder:
+        scan = decoder.read(options.scan)
+    model = archive.model()
+    code = model.codes(model.encode([scan.pixels]))
+    found = archive.search(code, scan.sha256, options.k, without_self=options.without_self)
+    if options.json:
+        hits = [
+            {
+                "rank": hit.rank,
+                "id": hit.entry.id,
+                "distance": hit.distance,
+                "bits": hit.bits,
+                "label": hit.entry.label,
+                "patient_id": hit.entry.patient_id,
+                "file": hit.entry.file,
+                "identical": hit.identical,
+            }
+            for hit in found.hits
+        ]
+        print(json.dumps({"query": {"sha256": scan.sha256}, "hits": hits}, indent=1))
+        return
+    for warning in scan.warnings:
+        print(warning, file=sys.stderr)
+    for hit in found.hits:
+        note = "  identical picture" if hit.identical else "  tied" if hit.tied else ""
+        print(
+            f"{hit.rank:3}  {hit.distance:3} of {hit.bits} bits  {hit.entry.label:14} "
+            f"{hit.entry.id}  {hit.entry.patient_id}{note}"
+        )
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    from retrieval.sandbox import Decoder
+
+    with Decoder() as decoder:
+        reports = []
+        for path in options.files:
+            report = decoder.inspect(path)
+            reports.append(report)
+            if options.json:
+                print(json.dumps(report), flush=True)
+            else:
+                print(_described(report), flush=True)
+    return 0 if all(report["ok"] for report in reports) else 1
+
+
+def _described(report: dict[str, object]) -> str:
+    if not report["ok"]:
+        return f"{report['file']}: {report['error']}"
+    frames = f", {report['frames']} frames" if report["frames"] != 1 else ""
+    kind = f", {report['modality']}" if report["modality"] else ""
+    text = f"{report['file']}: {report['format']}{kind}, {report['width']} x {report['height']}"
+    return " ".join([f"{text}{frames}.", *report["warnings"]])  # type: ignore[misc]
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from retrieval import pipeline, storage
+
+    result = pipeline.evaluate_archive(
+        options.archive,
+        options.queries,
+        splits=options.split,
+        protocol=options.protocol,
+        bits=options.bits,
+        progress=_progress("Encoded"),
+    )
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(result.json(), indent=1)
+        storage.replace_bytes(options.json, f"{text}\n".encode())
+    print(
+        f"{result.overall.queries} queries against {result.archive_count} cases, "
+        f"{result.bits} bits, protocol {result.protocol}; 95 % intervals over patients."
+    )
+    groups = {"all": result.overall, **result.per_label}
+    for name, curves in groups.items():
+        figures = [f"P@{k} {_interval(curves.at_k['precision'][:, k - 1])}" for k in (1, 5, 10, 50)]
+        figures.append(f"mAP {_interval(curves.map)}")
+        print(f"{name} ({curves.queries}; chance {curves.chance:.3f}): {', '.join(figures)}")
+
+
+def _interval(figure: Sequence[float]) -> str:
+    value, low, high = figure
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def _download(options: argparse.Namespace) -> None:
+    from retrieval.download import download
+
+    made = download(options.name, options.out, progress=_fetch_progress)
+    print(f"{options.name} is complete in {made}.")
+
+
+def _fetch_progress(done: int, total: int | None, what: str) -> None:
+    whole = f" of {total / 1e6:.1f}" if total else ""
+    if sys.stderr.isatty():
+        print(f"\r{what}: {done / 1e6:.1f}{whole} MB", end="", file=sys.stderr, flush=True)
+
+
+def _sample(options: argparse.Namespace) -> None:
+    from retrieval import synthetic
+
+    seed = {} if options.seed is None else {"seed": options.seed}
+    if options.kind == "series":
+        synthetic.write_ct_series(options.out, **seed)
+    else:
+        synthetic.write_sample(options.out, options.kind, **seed)
+    print(f"Written to {options.out}.")
+
+
+def _verify(options: argparse.Namespace) -> None:
+    from retrieval import pipeline
+
+    print(pipeline.verify(options.target))
+
+
+def _bench(options: argparse.Namespace) -> None:
+    from retrieval import bench, storage
+
+    rows = bench.run()
+    for row in rows:
+        print(
+            f"{row['what']}: {row['ours_ms']:.2f} ms; {row['other']}: {row['other_ms']:.2f} ms; "
+            f"ratio {row['ratio']:.1f}"
+        )
+    if options.json:
+        storage.replace_bytes(options.json, f"{json.dumps(rows, indent=1)}\n".encode())
+
+
+def _decoder():
+    from retrieval.sandbox import Decoder
+
+    return Decoder()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,230 @@
+"""An archive: a collection of cases on disk that can be searched by code.
+
+A folder with the packed codes, the features they came from, a catalogue and a
+manifest. Rows are ordered by id, and an id is the start of the picture's own
+checksum, so that ties never follow a folder's or a label's order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from retrieval import hamming, storage
+from retrieval import model as models
+from retrieval.catalogue import Catalogue, Entry
+from retrieval.errors import ArchiveError, ModelMismatch, SearchError
+from retrieval.hashing import Codes, Features
+from retrieval.model import ID_LENGTH, Model
+
+SCHEMA = 1
+MANIFEST = "archive.json"
+CODES, FEATURES, CATALOGUE = "codes.npy", "features.npy", "catalogue.sqlite"
+SHIPPED = Path(__file__).resolve().parents[1] / "assets" / "archives"
+DATA_VARIABLE = "RETRIEVAL_DATA"
+DATA = Path(__file__).resolve().parents[1] / "data"
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One archive case in a ranking.
+
+    distance : differing bits out of `bits`; tied : another hit has the same distance;
+    identical : its picture is the query's, pixel by pixel.
+    """
+
+    rank: int
+    distance: int
+    bits: int
+    identical: bool
+    tied: bool
+    entry: Entry
+
+
+@dataclass(frozen=True)
+class Hits:
+    """A ranking for one query, nearest first; `beyond` is the distance just after the last hit."""
+
+    hits: tuple[Hit, ...]
+    sha256: str
+    beyond: int | None
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    def __getitem__(self, place: int) -> Hit:
+        return self.hits[place]
+
+    def first(self, k: int) -> Hits:
+        """The nearest k of these hits, without another search."""
+        rest = self.hits[k : k + 1]
+        return Hits(self.hits[:k], self.sha256, rest[0].distance if rest else self.beyond)
+
+
+@dataclass(frozen=True, eq=False)
+class Archive:
+    """An open archive; its arrays are memory-mapped and never written in place."""
+
+    folder: Path
+    name: str
+    about: storage.Json
+    codes: Codes
+    features: Features
+    catalogue: Catalogue
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @property
+    def id(self) -> str:
+        """A digest of the archive's content."""
+        return self.about["id"]
+
+    @property
+    def bits(self) -> int:
+        """Length of a code."""
+        return self.codes.shape[1] * 8
+
+    @property
+    def columns(self) -> npt.NDArray[np.intp]:
+        """Which of the encoder's features the stored ones are."""
+        return np.array(self.about["columns"], dtype=np.intp)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The distinct labels, sorted."""
+        return tuple(sorted(set(self.catalogue.column("label").tolist())))
+
+    def model(self) -> Model:
+        """The model that this archive was built with: the shipped one, or the one it names."""
+        about = self.about["model"]
+        for name in models.shipped():
+            shipped = models.load(name)
+            if shipped.id == about["id"]:
+                return shipped
+        found = models.load(self.folder / about["folder"])
+        self.require(found)
+        return found
+
+    def require(self, model: Model) -> None:
+        """ModelMismatch unless `model` is the one that made these codes."""
+        if model.id != self.about["model"]["id"]:
+            raise ModelMismatch(
+                f"Archive {self.name} was built with model {self.about['model']['name']} "
+                f"({self.about['model']['id']}), not with {model.name} ({model.id}); "
+                "search it with its own model or index it again."
+            )
+
+    def search(self, code: Codes, sha256: str, k: int, *, without_self: bool = False) -> Hits:
+        """The k nearest cases for one code (1, bytes), by (distance, id).
+
+        `sha256` is the query's pixel checksum: a case with the same picture is
+        marked identical, or left out if `without_self`.
+        """
+        if k < 1:
+            raise SearchError(f"Cannot show {k} matches; ask for at least 1.")
+        same = set(self.catalogue.positions_of(sha256))
+        ranking = hamming.rank(self.codes, code, k + 1 + len(same))
+        found = [
+            (int(position), int(distance))
+            for position, distance in zip(ranking.positions[0], ranking.distances[0], strict=True)
+            if not (without_self and int(position) in same)
+        ]
+        return self._hits(found, same, sha256, k)
+
+    def _hits(self, found: list[tuple[int, int]], same: set[int], sha256: str, k: int) -> Hits:
+        entries = self.catalogue.entries([position for position, _ in found[:k]])
+        distances = [distance for _, distance in found]
+        hits = tuple(
+            Hit(
+                rank=number,
+                distance=distance,
+                bits=self.bits,
+                identical=position in same,
+                tied=distances.count(distance) > 1,
+                entry=entry,
+            )
+            for number, ((position, distance), entry) in enumerate(
+                zip(found[:k], entries, strict=True), start=1
+            )
+        )
+        return Hits(hits, sha256, distances[k] if len(found) > k else None)
+
+    def picture(self, entry: Entry) -> Path | None:
+        """Where the case's picture lies on this machine, or None."""
+        for root in self.picture_roots():
+            path = root / entry.file
+            if path.is_file():
+                return path
+        return None
+
+    def picture_roots(self) -> list[Path]:
+        """Folders that may hold the pictures: the archive's own, its source, the data folder."""
+        roots = [self.folder / "pictures"]
+        if self.about["pictures"]:
+            roots.append(self.folder / self.about["pictures"])
+        roots.append(Path(os.environ.get(DATA_VARIABLE) or DATA) / self.name)
+        return roots
+
+
+def open_archive(where: str | Path) -> Archive:
+    """Open an archive folder, or the shipped archive of that name."""
+    folder = Path(where)
+    if not folder.exists() and (SHIPPED / str(where)).is_dir():
+        folder = SHIPPED / str(where)
+    if not folder.is_dir():
+        known = ", ".join(shipped()) or "none"
+        raise ArchiveError(f"There is no archive {where}; shipped archives: {known}.")
+    about = storage.read_manifest(folder, MANIFEST, SCHEMA, ArchiveError)
+    try:
+        return Archive(
+            folder=folder,
+            name=about["name"],
+            about=about,
+            codes=_mapped(storage.data_file(folder, about, CODES)),
+            features=_mapped(storage.data_file(folder, about, FEATURES)),
+            catalogue=Catalogue(storage.data_file(folder, about, CATALOGUE)),
+        )
+    except (KeyError, ValueError, OSError):
+        raise ArchiveError(f"{folder} is damaged; make or download the archive again.") from None
+
+
+def shipped() -> list[str]:
+    """Names of the archives that come with the project."""
+    return sorted(path.parent.name for path in SHIPPED.glob(f"*/{MANIFEST}"))
+
+
+def verify(archive: Archive) -> None:
+    """Check files, sizes, order and that the codes follow from the features; or ArchiveError."""
+    storage.verify(archive.folder, archive.about, ArchiveError)
+    ids = archive.catalogue.column("id")
+    sound = (
+        len(ids) == len(archive.codes) == len(archive.features)
+        and np.array_equal(ids, np.sort(ids))
+        and np.isfinite(archive.features).all()
+        and archive.features.shape[1] == len(archive.columns)
+        and content_id(archive.codes, archive.catalogue.entries()) == archive.id
+    )
+    if not sound:
+        raise ArchiveError(f"{archive.folder} does not agree with itself; index it again.")
+    model = archive.model()
+    if not np.array_equal(model.codes(archive.features, None, archive.columns), archive.codes):
+        raise ArchiveError(f"The codes in {archive.folder} do not follow from its features.")
+
+
+def content_id(codes: Codes, entries: Sequence[Entry]) -> str:
+    """The id of an archive that holds these codes and entries, in order of their ids."""
+    digest = hashlib.sha256(np.ascontiguousarray(codes).tobytes())
+    for entry in entries:
+        digest.update(repr((entry.id, entry.label, entry.patient_id, entry.split)).encode())
+    return digest.hexdigest()[:ID_LENGTH]
+
+
+def _mapped(path: Path) -> np.ndarray:
+    return np.load(path, mmap_mode="r", allow_pickle=False)

@@ -1,0 +1,74 @@
+"""Random but harmless changes to training pictures, by torchvision's transforms.
+
+Scans of one finding differ in window, field of view, crop, borders, letters
+and arrows between hospitals; a network that never sees such changes learns
+them as signs of disease.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+import torch
+from torch import Tensor
+
+
+def _import_transforms():
+    """torchvision.transforms.v2, also where torchvision's compiled part does not load.
+
+    torchvision 0.28.0 from the package index is compiled for CUDA. Beside a CPU
+    build of torch its extension cannot load, and the import then fails while it
+    describes two operators (nms, qnms) that nobody declared. Declaring their
+    signatures first is enough: transforms are plain torch and work; box
+    operators do not, and are not used here.
+    """
+    try:
+        return importlib.import_module("torchvision.transforms.v2")
+    except RuntimeError:
+        library = torch.library.Library("torchvision", "DEF")
+        for name in ("nms", "qnms"):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        module = importlib.import_module("torchvision.transforms.v2")
+        module.declared_operators = library  # the declarations live as long as this object
+        return module
+
+
+transforms = _import_transforms()
+
+
+def augmentation(size: tuple[int, int]) -> torch.nn.Module:
+    """A random change of one picture (1, H, W) in [0, 1], H and W kept.
+
+    Mirror, small rotation, shift, scale and stretch; another window (contrast,
+    brightness and gamma); one blanked block against text, arrows and borders.
+    """
+    return transforms.Compose(
+        [
+            transforms.RandomHorizontalFlip(),
+            transforms.RandomResizedCrop(size, scale=(0.6, 1.0), ratio=(0.8, 1.25), antialias=True),
+            transforms.RandomAffine(degrees=12, translate=(0.05, 0.05), scale=(0.85, 1.05)),
+            transforms.ColorJitter(brightness=0.25, contrast=0.35),
+            RandomGamma(0.7, 1.4),
+            transforms.RandomErasing(p=0.5, scale=(0.01, 0.08), value=0.0),
+        ]
+    )
+
+
+class RandomGamma(torch.nn.Module):
+    """Raise the picture to a random power, log-uniform between `low` and `high`."""
+
+    def __init__(self, low: float, high: float) -> None:
+        super().__init__()
+        self.log_range = torch.log(torch.tensor([low, high]))
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """(1, H, W) in [0, 1] -> the same shape and range."""
+        low, high = self.log_range
+        return picture.clamp(0, 1) ** torch.exp(torch.empty(()).uniform_(low, high))
+
+
+def standardise(pictures: Tensor) -> Tensor:
+    """Give each picture of (B, 1, H, W) mean 0 and spread 1, as `encoder.prepare` does."""
+    mean = pictures.mean(dim=(2, 3), keepdim=True)
+    spread = pictures.std(dim=(2, 3), keepdim=True, correction=0).clamp_min(1e-6)
+    return (pictures - mean) / spread

@@ -1,0 +1,162 @@
+"""The encoder: one scan in, a vector of deep features out.
+
+The paper's sub-network has 13 layers and both halves of the Siamese pair share
+its weights, so one network is enough: a pair is two calls of it. This module
+and `training` (with `augmentation`) are the only ones that import torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from retrieval.errors import ModelError
+
+FloatImage = npt.NDArray[np.float32]
+Tensors = Mapping[str, npt.NDArray[np.generic]]
+
+
+@dataclass(frozen=True)
+class EncoderSpec:
+    """Shape of an encoder: input height and width in pixels, and features out."""
+
+    name: str
+    height: int
+    width: int
+    features: int = 512
+
+
+# "small" has the paper's 13 layers on a smaller picture: for tests and quick trials.
+SPECS = {
+    spec.name: spec for spec in (EncoderSpec("paper", 335, 580), EncoderSpec("small", 96, 160))
+}
+CHANNELS = (32, 32, 64, 128)  # of the paper's four convolutions
+KERNEL = 5
+
+
+def spec_named(name: str) -> EncoderSpec:
+    """The encoder called `name`; ModelError if there is none."""
+    if name not in SPECS:
+        raise ModelError(f"There is no encoder {name!r}; choose one of {', '.join(SPECS)}.")
+    return SPECS[name]
+
+
+class PaperNetwork(nn.Module):
+    """The paper's 13-layer sub-network: (B, 1, H, W) -> (B, rows) float32.
+
+    Layers 1-12 are four 5x5 convolutions without padding, each with a ReLU and
+    the first three with a 2x2 max-pool; layer 13 is fully connected and sits
+    directly on the last feature map, so a feature is a plain sum over its
+    positions. A pruned network has fewer rows than `spec.features`.
+    """
+
+    def __init__(self, spec: EncoderSpec, rows: int | None = None) -> None:
+        super().__init__()
+        stages: list[nn.Module] = []
+        size, before = (spec.height, spec.width), 1
+        for number, channels in enumerate(CHANNELS, start=1):
+            stages += [nn.Conv2d(before, channels, KERNEL), nn.ReLU()]
+            size, before = tuple(side - KERNEL + 1 for side in size), channels
+            if number < len(CHANNELS):
+                stages.append(nn.MaxPool2d(2))
+                size = tuple(side // 2 for side in size)
+        self.spec = spec
+        self.map_size = size  # (34, 65) for the paper's input
+        self.stages = nn.Sequential(*stages)
+        self.full = nn.Linear(before * size[0] * size[1], rows or spec.features)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Features (B, rows) of pictures (B, 1, H, W)."""
+        return self.full(self.stages(pictures).flatten(1))
+
+    def layer_outputs(self, picture: Tensor) -> Iterator[tuple[str, tuple[int, ...]]]:
+        """Name and output shape of each of the 13 layers, the input first."""
+        yield "Input", tuple(picture.shape[1:])
+        for stage in self.stages:
+            picture = stage(picture)
+            yield type(stage).__name__, tuple(picture.shape[1:])
+        yield "Linear", tuple(self.full(picture.flatten(1)).shape[1:])
+
+
+def prepare(pixels: FloatImage, spec: EncoderSpec) -> FloatImage:
+    """Fit a scan to the network: (H, W) in [0, 1] -> (spec.height, spec.width), mean 0, spread 1.
+
+    The picture is stretched to the input's shape, as the paper's table implies.
+    Standardising each picture by itself takes away overall brightness and
+    contrast, and needs nothing fitted on other pictures.
+    """
+    image = Image.fromarray(np.ascontiguousarray(pixels, dtype=np.float32))
+    resized = image.resize((spec.width, spec.height), Image.Resampling.BILINEAR)
+    fitted = np.asarray(resized, dtype=np.float32)
+    return (fitted - fitted.mean()) / max(float(fitted.std()), 1e-6)
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A network ready to serve; `encode` is its only use."""
+
+    network: PaperNetwork
+
+    def encode(self, scans: Sequence[FloatImage]) -> npt.NDArray[np.float32]:
+        """Features (B, rows) of B pictures, each (H, W) in [0, 1] of any size.
+
+        One picture goes through at a time: a batch's result may depend on its
+        size in the last bit, and the same picture must always get the same code.
+        """
+        rows = [self._one(prepare(pixels, self.network.spec)) for pixels in scans]
+        return np.stack(rows) if rows else np.empty((0, self.network.full.out_features), np.float32)
+
+    @torch.inference_mode()
+    def _one(self, picture: FloatImage) -> npt.NDArray[np.float32]:
+        batch = torch.from_numpy(picture)[None, None]  # (1, 1, H, W)
+        return self.network(batch.contiguous(memory_format=torch.channels_last))[0].numpy()
+
+
+def quantise_rows(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Round a (rows, n) matrix to int8, one float32 scale a row: weight ~ values * scale."""
+    scale = weight.abs().amax(dim=1, keepdim=True).clamp_min(1e-12) / 127.0
+    return torch.round(weight / scale).to(torch.int8), scale[:, 0]
+
+
+def to_tensors(network: PaperNetwork) -> dict[str, npt.NDArray[np.generic]]:
+    """The network's weights as named arrays, the fully connected layer in 8 bits a weight.
+
+    Quantising here, before features are computed for selection and thresholds,
+    means that a pruned copy carries the very same rows: its codes stay the same.
+    """
+    state = {name: value.detach().cpu() for name, value in network.state_dict().items()}
+    values, scale = quantise_rows(state.pop("full.weight"))
+    arrays = {name: value.contiguous().numpy() for name, value in state.items()}
+    return {**arrays, "full.values": values.numpy(), "full.scale": scale.numpy()}
+
+
+def keep_rows(tensors: Tensors, rows: npt.NDArray[np.intp]) -> dict[str, npt.NDArray[np.generic]]:
+    """The same weights with only the given rows of the fully connected layer, in that order."""
+    return {
+        name: np.ascontiguousarray(array[rows]) if name.startswith("full.") else array
+        for name, array in tensors.items()
+    }
+
+
+def from_tensors(spec: EncoderSpec, tensors: Tensors) -> Encoder:
+    """Rebuild the encoder from `to_tensors` or `keep_rows`; ModelError if the shapes disagree."""
+    arrays = dict(tensors)
+    try:
+        values, scale = arrays.pop("full.values"), arrays.pop("full.scale")
+        network = PaperNetwork(spec, rows=len(scale))
+        state = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+        full = (
+            torch.from_numpy(np.array(values)).float() * torch.from_numpy(np.array(scale))[:, None]
+        )
+        network.load_state_dict({**state, "full.weight": full})
+    except (KeyError, RuntimeError) as error:
+        raise ModelError(
+            f"The weights do not fit the encoder {spec.name!r}; train or download the model again."
+        ) from error
+    return Encoder(network.eval().to(memory_format=torch.channels_last))

@@ -1,0 +1,242 @@
+"""How well an archive answers queries with known labels, by named protocols.
+
+official         queries of one split against the archive's other splits; refused
+                 if a patient or picture stands on both sides, or the model saw a query.
+own-patient-out  every archive case but the query's own picture and patient (the default).
+paper            the whole archive, the query itself included, as the source paper did:
+                 in-sample, for comparison with its printed tables only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from retrieval import scans
+from retrieval.archive import Archive
+from retrieval.datasets import Folder
+from retrieval.errors import EvaluationError, PatientOverlap
+from retrieval.hamming import distances
+from retrieval.hashing import Codes, Features
+from retrieval.metrics import Floats, bootstrap_interval, query_figures, tie_groups
+from retrieval.model import Model
+from retrieval.scans import Scan
+from retrieval.storage import Json
+
+DEPTH = 100
+PROTOCOLS = ("official", "own-patient-out", "paper")
+FIGURES = ("precision", "recall", "f_score", "ap_paper")
+
+Strings = npt.NDArray[np.str_]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Cases:
+    """Codes with what an evaluation must know about each picture; arrays of length n."""
+
+    codes: Codes
+    labels: Strings
+    patients: Strings
+    splits: Strings
+    sha256: Strings
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def take(self, mask: npt.NDArray[np.bool_]) -> Cases:
+        """The cases where `mask` (n,) holds."""
+        return Cases(
+            self.codes[mask],
+            self.labels[mask],
+            self.patients[mask],
+            self.splits[mask],
+            self.sha256[mask],
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """Figures of one group of queries with 95 % intervals.
+
+    at_k : for each name in FIGURES, float64 (3, DEPTH): value, low, high at k = 1..DEPTH.
+    map : float64 (3,), average precision over the whole ranking.
+    chance : expected precision of a random ranking.
+    """
+
+    queries: int
+    at_k: dict[str, Floats]
+    map: Floats
+    chance: float
+
+    def json(self) -> Json:
+        """As the command line prints it."""
+        at_k = {
+            str(k): {name: _figure(self.at_k[name][:, k - 1]) for name in FIGURES}
+            for k in range(1, self.at_k["precision"].shape[1] + 1)
+        }
+        return {
+            "queries": self.queries,
+            "at_k": at_k,
+            "map": _figure(self.map),
+            "chance": self.chance,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """The figures of all queries and of each label under one protocol."""
+
+    protocol: str
+    archive_id: str
+    archive_count: int
+    model_id: str
+    bits: int
+    overall: Curves
+    per_label: dict[str, Curves]
+
+    def json(self) -> Json:
+        """As `evaluate --json` writes it."""
+        return {
+            "protocol": self.protocol,
+            "archive": {"id": self.archive_id, "count": self.archive_count},
+            "model": {"id": self.model_id},
+            "bits": self.bits,
+            **self.overall.json(),
+            "per_label": {label: curves.json() for label, curves in self.per_label.items()},
+        }
+
+
+def cases_of_archive(archive: Archive, model: Model, bits: int | None = None) -> Cases:
+    """An archive's cases, with codes of its own length or recomputed from its features."""
+    codes = (
+        np.asarray(archive.codes)
+        if bits is None
+        else model.codes(np.asarray(archive.features), bits, archive.columns)
+    )
+    column = archive.catalogue.column
+    return Cases(codes, column("label"), column("patient_id"), column("split"), column("sha256"))
+
+
+def cases_of_folder(
+    folder: Folder,
+    model: Model,
+    bits: int | None = None,
+    *,
+    read: Callable[[Path], Scan] = scans.read,
+    progress: Progress | None = None,
+) -> Cases:
+    """Encode the pictures of a folder as queries."""
+    features: list[Features] = []
+    sha256 = []
+    for done, case in enumerate(folder.cases, start=1):
+        scan = read(folder.path(case))
+        features.append(model.encode([scan.pixels]))
+        sha256.append(scan.sha256)
+        if progress is not None:
+            progress(done, len(folder))
+    return Cases(
+        model.codes(np.concatenate(features), bits),
+        np.array([case.label for case in folder.cases]),
+        np.array([case.patient_id for case in folder.cases]),
+        np.array([case.split for case in folder.cases]),
+        np.array(sha256),
+    )
+
+
+def evaluate(
+    archive: Archive,
+    model: Model,
+    queries: Cases,
+    *,
+    protocol: str = "own-patient-out",
+    bits: int | None = None,
+) -> Evaluation:
+    """Rank the archive for every query and sum up; EvaluationError if that would mislead."""
+    archive.require(model)
+    if protocol not in PROTOCOLS:
+        raise EvaluationError(f"There is no protocol {protocol!r}; choose {', '.join(PROTOCOLS)}.")
+    gallery = cases_of_archive(archive, model, bits)
+    if protocol == "official":
+        gallery = _other_splits(gallery, queries)
+        _refuse_leaks(gallery, queries, model)
+    values, chance = _figures_of_queries(gallery, queries, keep_own=protocol == "paper")
+    groups = {label: queries.labels == label for label in np.unique(queries.labels).tolist()}
+    return Evaluation(
+        protocol=protocol,
+        archive_id=archive.id,
+        archive_count=len(gallery),
+        model_id=model.id,
+        bits=gallery.codes.shape[1] * 8,
+        overall=_curves(values, chance, queries.patients),
+        per_label={
+            label: _curves(values[mask], chance[mask], queries.patients[mask])
+            for label, mask in groups.items()
+        },
+    )
+
+
+def _other_splits(gallery: Cases, queries: Cases) -> Cases:
+    kept = ~np.isin(gallery.splits, np.unique(queries.splits))
+    if not kept.any():
+        raise EvaluationError(
+            "The archive holds nothing but the split that is asked about; index the other "
+            "splits, or evaluate with --protocol own-patient-out."
+        )
+    return gallery.take(kept)
+
+
+def _refuse_leaks(gallery: Cases, queries: Cases, model: Model) -> None:
+    both = np.intersect1d(gallery.patients, queries.patients)
+    if len(both):
+        raise PatientOverlap(
+            f"{len(both)} patients stand both among the queries and in the archive; "
+            "the official protocol needs splits by patient."
+        )
+    if len(np.intersect1d(gallery.sha256, queries.sha256)):
+        raise PatientOverlap("A query's picture stands in the archive under another patient.")
+    seen = sum(model.saw(sha256) for sha256 in queries.sha256.tolist())
+    if seen:
+        raise EvaluationError(
+            f"The model was trained on {seen} of the queries; the official protocol needs "
+            "queries that it never saw."
+        )
+
+
+def _figures_of_queries(gallery: Cases, queries: Cases, *, keep_own: bool) -> tuple[Floats, Floats]:
+    """Figures (queries, 4 * DEPTH + 1) of every query, and the precision of chance (queries,)."""
+    rows, chance = [], []
+    for number in range(len(queries)):
+        allowed = np.ones(len(gallery), dtype=bool)
+        if not keep_own:
+            allowed &= gallery.patients != queries.patients[number]
+            allowed &= gallery.sha256 != queries.sha256[number]
+        if not allowed.any():
+            raise EvaluationError("A query has nothing to be compared with but its own patient.")
+        distance = distances(gallery.codes[allowed], queries.codes[number : number + 1])[0]
+        relevant = gallery.labels[allowed] == queries.labels[number]
+        figures = query_figures(*tie_groups(distance, relevant), DEPTH)
+        rows.append(
+            np.concatenate(
+                [*(getattr(figures, name) for name in FIGURES), [figures.average_precision]]
+            )
+        )
+        chance.append(relevant.mean())
+    return np.stack(rows), np.array(chance)
+
+
+def _curves(values: Floats, chance: Floats, patients: Strings) -> Curves:
+    figures = np.stack(bootstrap_interval(values, patients))  # (3, 4 * DEPTH + 1)
+    at_k = {
+        name: figures[:, place * DEPTH : (place + 1) * DEPTH] for place, name in enumerate(FIGURES)
+    }
+    return Curves(len(values), at_k, figures[:, -1], float(chance.mean()))
+
+
+def _figure(column: Sequence[float] | Floats) -> Json:
+    value, low, high = (float(number) for number in column)
+    return {"value": value, "low": low, "high": high}

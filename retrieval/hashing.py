@@ -1,0 +1,66 @@
+"""Real-valued features to bits, and bits to packed bytes.
+
+Bit i of a code is 1 where feature i is above its threshold. Packed, bit 0 is
+the highest bit of byte 0 (numpy's "big" order), so the first m bits of a longer
+code are its first m/8 bytes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from retrieval.errors import SelectionError
+
+Features = npt.NDArray[np.float16]  # (n, columns)
+Codes = npt.NDArray[np.uint8]  # (n, bits / 8)
+
+CENTRAL = 0.10  # share of the ranks around the median in which a threshold may lie
+
+
+def fit_thresholds(features: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+    """One threshold a column of features (n, columns): (columns,) float32.
+
+    The middle of the widest gap between neighbouring values among the central
+    tenth of the ranks. A plain median can lie exactly on a training picture,
+    whose bit then hangs on the last digit of a sum; in the middle of a gap it
+    does not, and each bit still splits the pictures nearly in half.
+    """
+    n = len(features)
+    if n < 2:
+        raise SelectionError("Thresholds need at least two pictures to be fitted on.")
+    ranked = np.sort(np.asarray(features, dtype=np.float32), axis=0)
+    if not np.isfinite(ranked).all():
+        raise SelectionError("Thresholds cannot be fitted on features that are not numbers.")
+    reach = int(n * CENTRAL / 2)
+    first, last = max(n // 2 - 1 - reach, 0), min(n // 2 + reach, n - 1)
+    central = ranked[first : last + 1]
+    widest = np.diff(central, axis=0).argmax(axis=0)[None]  # (1, columns)
+    lower = np.take_along_axis(central, widest, axis=0)
+    upper = np.take_along_axis(central, widest + 1, axis=0)
+    return ((lower + upper) / 2)[0]
+
+
+def to_bits(
+    features: npt.NDArray[np.floating], thresholds: npt.NDArray[np.float32]
+) -> npt.NDArray[np.bool_]:
+    """Bits (n, columns): whether each feature is above its threshold."""
+    if features.ndim != 2 or features.shape[1] != len(thresholds):
+        raise SelectionError(
+            f"Features of shape {features.shape} do not fit {len(thresholds)} thresholds."
+        )
+    return features.astype(np.float32) > thresholds
+
+
+def pack(bits: npt.NDArray[np.bool_]) -> Codes:
+    """Bits (n, m) to bytes (n, m / 8); m must be a multiple of 8."""
+    if bits.shape[1] % 8:
+        raise SelectionError(
+            f"A code of {bits.shape[1]} bits cannot be packed; use a multiple of 8."
+        )
+    return np.packbits(bits, axis=1, bitorder="big")
+
+
+def unpack(codes: Codes) -> npt.NDArray[np.bool_]:
+    """Bytes (n, m / 8) back to bits (n, m)."""
+    return np.unpackbits(codes, axis=1, bitorder="big").astype(bool)

@@ -1,0 +1,238 @@
+"""A model: encoder, mRMR order and thresholds as one frozen, versioned thing.
+
+scan -> features (float16) -> the first m columns in mRMR order -> bits -> code.
+Features are rounded to half precision by definition, so that codes follow
+exactly from the features an archive stores.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from retrieval import hashing, storage
+from retrieval.errors import ModelError, SelectionError
+from retrieval.hashing import Codes, Features
+
+if TYPE_CHECKING:  # torch loads only when a scan is encoded
+    from retrieval.encoder import Encoder, FloatImage, Tensors
+
+SCHEMA = 1
+MANIFEST = "model.json"
+WEIGHTS = "weights.safetensors"
+SHIPPED = Path(__file__).resolve().parents[1] / "assets" / "models"
+
+Progress = Callable[[int, int], None]  # scans done, scans in all
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """What turns a scan into a code.
+
+    columns : intp (F,), which of the encoder's features this model computes.
+    ranking : intp (features,), all of the encoder's features in mRMR order.
+    thresholds : float32 (features,), one for each of the encoder's features.
+    trained_on : ids of the pictures that the network, order or thresholds saw.
+    """
+
+    folder: Path
+    name: str
+    id: str
+    encoder_name: str
+    modality: str
+    bits: int
+    columns: npt.NDArray[np.intp]
+    ranking: npt.NDArray[np.intp]
+    thresholds: npt.NDArray[np.float32]
+    trained_on: frozenset[str]
+    about: storage.Json
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The network, loaded at first use."""
+        from retrieval.encoder import from_tensors, spec_named
+
+        return from_tensors(spec_named(self.encoder_name), self.weights())
+
+    def weights(self) -> Tensors:
+        """The network's arrays, as `encoder.to_tensors` names them."""
+        return _load_weights(storage.data_file(self.folder, self.about, WEIGHTS))
+
+    def encode(self, scans: Sequence[FloatImage]) -> Features:
+        """Features (n, F) float16 of n pictures, each float32 (H, W) in [0, 1]."""
+        features = self.encoder.encode(scans).astype(np.float16)
+        if not np.isfinite(features).all():
+            raise ModelError(f"Model {self.name} gave features that are not numbers; retrain it.")
+        return features
+
+    def codes(
+        self,
+        features: Features,
+        bits: int | None = None,
+        columns: npt.NDArray[np.intp] | None = None,
+    ) -> Codes:
+        """Packed codes (n, bits / 8) of features (n, F); `columns` says which features they are.
+
+        By default `bits` is the model's length and `columns` its own. Any other
+        length gives the first bits of the same mRMR order.
+        """
+        wanted = self.ranking[: self.bits if bits is None else bits]
+        held = self.columns if columns is None else columns
+        place = {int(column): position for position, column in enumerate(held)}
+        if len(wanted) < (bits or 0) or any(int(column) not in place for column in wanted):
+            raise SelectionError(
+                f"Codes of {bits or self.bits} bits need features that are not stored; "
+                f"{len(held)} are."
+            )
+        chosen = features[:, [place[int(column)] for column in wanted]]
+        return hashing.pack(hashing.to_bits(chosen, self.thresholds[wanted]))
+
+    def saw(self, sha256: str) -> bool:
+        """Whether the picture with this pixel checksum was trained on."""
+        return sha256[:ID_LENGTH] in self.trained_on
+
+
+ID_LENGTH = 16  # hex digits of a picture's sha256 that make its id
+
+
+def build(
+    folder: Path,
+    tensors: Tensors,
+    scans: Sequence[FloatImage],
+    labels: Sequence[str],
+    *,
+    encoder_name: str,
+    modality: str,
+    bits: int,
+    criterion: str = "MID",
+    trained_on: Sequence[str] = (),
+    training: storage.Json | None = None,
+    progress: Progress | None = None,
+) -> Model:
+    """Fit the mRMR order and thresholds on training scans, and write a full model to `folder`."""
+    from retrieval.encoder import from_tensors, spec_named
+    from retrieval.selection import MRMRSelector
+
+    spec = spec_named(encoder_name)
+    if not 8 <= bits <= spec.features or bits % 8:
+        raise SelectionError(f"A code can have 8, 16, ... {spec.features} bits, not {bits}.")
+    encoder = from_tensors(spec, tensors)
+    rows = []
+    for done, scan in enumerate(scans, start=1):
+        rows.append(encoder.encode([scan])[0])
+        if progress is not None:
+            progress(done, len(scans))
+    features = np.stack(rows).astype(np.float16)
+    selector = MRMRSelector(spec.features, criterion=criterion).fit(features, labels)
+    about = {
+        "schema": SCHEMA,
+        "name": folder.name,
+        "encoder": encoder_name,
+        "modality": modality,
+        "bits": bits,
+        "criterion": criterion,
+        "columns": list(range(spec.features)),
+        "ranking": selector.ranking_.tolist(),
+        "thresholds": [float(value) for value in hashing.fit_thresholds(features)],
+        "trained_on": sorted(sha256[:ID_LENGTH] for sha256 in trained_on),
+        "training": training or {},
+    }
+    return _write(folder, about, tensors)
+
+
+def prune(model: Model, folder: Path, bits: int | None = None) -> Model:
+    """Write a copy that computes only the features its codes need; same id, same codes."""
+    bits = model.bits if bits is None else bits
+    if len(model.columns) < len(model.ranking):
+        raise ModelError(f"Model {model.name} is pruned already; start from the full one.")
+    from retrieval.encoder import keep_rows
+
+    kept = model.ranking[:bits]
+    about = {**model.about, "name": folder.name, "bits": bits, "columns": kept.tolist()}
+    return _write(folder, about, keep_rows(model.weights(), kept))
+
+
+def load(where: str | Path) -> Model:
+    """Open a model folder, or the shipped model of that name."""
+    folder = Path(where)
+    if not folder.exists() and (SHIPPED / str(where)).is_dir():
+        folder = SHIPPED / str(where)
+    if not folder.is_dir():
+        known = ", ".join(shipped()) or "none"
+        raise ModelError(f"There is no model {where}; shipped models: {known}.")
+    about = storage.read_manifest(folder, MANIFEST, SCHEMA, ModelError)
+    try:
+        return _from_manifest(folder, about)
+    except (KeyError, ValueError, TypeError):
+        raise ModelError(f"{folder / MANIFEST} is damaged; make or download it again.") from None
+
+
+def shipped() -> list[str]:
+    """Names of the models that come with the project."""
+    return sorted(path.parent.name for path in SHIPPED.glob(f"*/{MANIFEST}"))
+
+
+def verify(model: Model) -> None:
+    """Check the files and the id of a model; ModelError says what differs."""
+    storage.verify(model.folder, model.about, ModelError)
+    if _identity(model.about, model.weights()) != model.id:
+        raise ModelError(f"{model.folder} does not match its id; make or download it again.")
+
+
+def _write(folder: Path, about: storage.Json, tensors: Tensors) -> Model:
+    arrays = {name: np.ascontiguousarray(array) for name, array in sorted(tensors.items())}
+    about = {key: value for key, value in about.items() if key != "files"}
+    about["id"] = _identity(about, arrays)
+    try:
+        storage.create(folder, MANIFEST, about, {WEIGHTS: lambda path: save_file(arrays, path)})
+    except FileExistsError:
+        raise ModelError(f"{folder} is not empty; choose another --out or remove it.") from None
+    return load(folder)
+
+
+def _identity(about: storage.Json, tensors: Tensors) -> str:
+    """A digest of all that decides a code: equal for a full model and its pruned copy."""
+    kept = np.array(about["ranking"][: about["bits"]])
+    held = {column: row for row, column in enumerate(about["columns"])}
+    rows = [held[int(column)] for column in kept]
+    digest = hashlib.sha256()
+    digest.update(f"{SCHEMA} {about['encoder']} {about['bits']}".encode())
+    digest.update(np.array(about["thresholds"], dtype="<f4")[kept].tobytes())
+    for name in sorted(tensors):
+        array = tensors[name]
+        if len(array) == len(about["columns"]) and name.startswith("full."):
+            array = array[rows]
+        digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:ID_LENGTH]
+
+
+def _from_manifest(folder: Path, about: storage.Json) -> Model:
+    return Model(
+        folder=folder,
+        name=about["name"],
+        id=about["id"],
+        encoder_name=about["encoder"],
+        modality=about["modality"],
+        bits=about["bits"],
+        columns=np.array(about["columns"], dtype=np.intp),
+        ranking=np.array(about["ranking"], dtype=np.intp),
+        thresholds=np.array(about["thresholds"], dtype=np.float32),
+        trained_on=frozenset(about["trained_on"]),
+        about=about,
+    )
+
+
+def _load_weights(path: Path) -> Tensors:
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError):
+        raise ModelError(f"{path} is damaged; make or download the model again.") from None

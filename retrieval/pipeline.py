@@ -1,0 +1,154 @@
+"""Whole jobs that join the parts: train a model, evaluate an archive, verify a folder."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from retrieval import archive as archives
+from retrieval import evaluation
+from retrieval import model as models
+from retrieval.datasets import Folder, read_folder
+from retrieval.errors import DataError, ModelError
+from retrieval.evaluation import Evaluation
+from retrieval.model import Model
+from retrieval.sandbox import Decoder
+from retrieval.scans import Scan
+from retrieval.storage import fingerprint
+
+if TYPE_CHECKING:  # torch loads only to train
+    from retrieval.training import Recipe
+
+Counter = Callable[..., None]
+
+
+def train_model(
+    root: Path,
+    out: Path,
+    *,
+    recipe: Recipe,
+    encoder_name: str,
+    modality: str,
+    bits: int,
+    criterion: str,
+    progress: Callable[[str], Counter],
+) -> Model:
+    """Train on the train split of `root` alone and write a full model to `out`.
+
+    A folder without splits is training data as a whole. Checkpoints lie in
+    `out`.partial until the model is written; the same command goes on from them.
+    """
+    from retrieval.encoder import spec_named
+    from retrieval.training import train
+
+    if out.exists() and any(out.iterdir()):
+        raise ModelError(f"{out} is not empty; choose another --out or remove it.")
+    folder = training_split(read_folder(root))
+    with Decoder() as decoder:
+        scans = _decode(folder, decoder, progress("Read"))
+    checkpoints = out.with_name(f"{out.name}.partial")
+    labels = [case.label for case in folder.cases]
+    patients = [case.patient_id for case in folder.cases]
+    pixels = [scan.pixels for scan in scans]
+    tensors = train(
+        pixels,
+        labels,
+        patients,
+        spec=spec_named(encoder_name),
+        recipe=recipe,
+        checkpoints=checkpoints,
+        progress=progress("Epoch"),
+    )
+    checksums = [scan.sha256 for scan in scans]
+    made = models.build(
+        out,
+        tensors,
+        pixels,
+        labels,
+        encoder_name=encoder_name,
+        modality=modality,
+        bits=bits,
+        criterion=criterion,
+        trained_on=checksums,
+        training={
+            "recipe": asdict(recipe),
+            "pictures": len(folder),
+            "patients": len(set(patients)),
+            "labels": list(folder.labels),
+            "data": fingerprint(sorted(zip(checksums, labels, strict=True))),
+        },
+        progress=progress("Encoded"),
+    )
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    return made
+
+
+def training_split(folder: Folder) -> Folder:
+    """The cases that a model may be fitted on; a test case never is."""
+    splits = {case.split for case in folder.cases}
+    if splits == {""}:
+        return folder
+    if "train" not in splits:
+        raise DataError(f"{folder.root} has no picture in split train; mark some in images.csv.")
+    return folder.split(["train"])
+
+
+def _decode(folder: Folder, decoder: Decoder, progress: Counter) -> list[Scan]:
+    scans = []
+    for done, case in enumerate(folder.cases, start=1):
+        scans.append(decoder.read(folder.path(case)))
+        progress(done, len(folder))
+    return scans
+
+
+def evaluate_archive(
+    where: str,
+    queries: str,
+    *,
+    splits: Sequence[str] | None,
+    protocol: str,
+    bits: int | None,
+    progress: Counter,
+) -> Evaluation:
+    """Evaluate an archive with the pictures of a folder, or the stored cases of an archive."""
+    archive = archives.open_archive(where)
+    model = archive.model()
+    if Path(queries).is_dir() and not (Path(queries) / archives.MANIFEST).is_file():
+        folder = read_folder(Path(queries))
+        chosen = folder.split(splits) if splits else folder
+        with Decoder() as decoder:
+            cases = evaluation.cases_of_folder(
+                chosen, model, bits, read=decoder.read, progress=progress
+            )
+    else:
+        cases = _stored_cases(archives.open_archive(queries), model, splits, bits)
+    return evaluation.evaluate(archive, model, cases, protocol=protocol, bits=bits)
+
+
+def _stored_cases(
+    archive: archives.Archive, model: Model, splits: Sequence[str] | None, bits: int | None
+) -> evaluation.Cases:
+    archive.require(model)
+    cases = evaluation.cases_of_archive(archive, model, bits)
+    if splits:
+        mask = [split in splits for split in cases.splits.tolist()]
+        if not any(mask):
+            raise DataError(f"Archive {archive.name} has no case in split {', '.join(splits)}.")
+        cases = cases.take(np.array(mask))
+    return cases
+
+
+def verify(target: str) -> str:
+    """Check an archive or a model, by folder or shipped name; one sentence if all is well."""
+    if target in models.shipped() or (Path(target) / models.MANIFEST).is_file():
+        model = models.load(target)
+        models.verify(model)
+        return f"Model {model.name} ({model.id}) is whole."
+    archive = archives.open_archive(target)
+    archives.verify(archive)
+    return f"Archive {archive.name} ({archive.id}) with {len(archive)} cases is whole."

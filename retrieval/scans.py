@@ -1,0 +1,369 @@
+"""Bytes of a picture file -> one checked grey Scan.
+
+Read here: PNG, JPEG, TIFF and BMP; a file with the DICOM magic goes to
+`retrieval.dicom`, imported only then. Nothing is written to the disk, no file
+name and no text of the file enters a Scan or an error.
+"""
+
+import hashlib
+import io
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from retrieval.errors import BlankScan, ScanError, ScanTooLarge, UnreadableScan, UnsupportedScan
+
+Decode: TypeAlias = Callable[..., "Scan"]  # decode(data, *, frame)
+FloatImage: TypeAlias = NDArray[np.float32]
+ByteImage: TypeAlias = NDArray[np.uint8]
+
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
+DEEP_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
+COLOUR_TOLERANCE = 8  # grey levels: below it lies the chroma noise of a grey JPEG
+DEEP_GREY = "This picture has more than 8 bits; it was scaled from its darkest to its brightest."
+DEEP_COLOUR = "This picture has more than 8 bits per colour, of which 8 were read."
+TIFF_BITS, TIFF_PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a picture may cost before it is refused."""
+
+    file_bytes: int = 64 << 20
+    frame_pixels: int = 40_000_000
+    volume_bytes: int = 512 << 20
+    inflated_bytes: int = 256 << 20
+    side: int = 16
+
+
+LIMITS = Limits()
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """One decoded picture: float32 (H, W) in [0, 1], dark = air, bright = dense."""
+
+    pixels: FloatImage
+    format: str
+    modality: str
+    frames: int = 1
+    frame: int = 0
+    spacing: tuple[float, float] | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def height(self) -> int:
+        """Rows of the picture, in pixels."""
+        return int(self.pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Columns of the picture, in pixels."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of shape and pixels at 16 bits: the same for every lossless copy."""
+        levels = np.rint(self.pixels * np.float32(65535)).astype("<u2")
+        digest = hashlib.sha256(np.array(levels.shape, dtype="<u4").tobytes())
+        digest.update(levels.tobytes())
+        return digest.hexdigest()
+
+    def preview(self, longest: int | None = None) -> ByteImage:
+        """The picture as uint8 (h, w), shrunk where a side is over `longest` pixels."""
+        grey = np.rint(self.pixels * np.float32(255)).astype(np.uint8)
+        scale = (longest or math.inf) / max(grey.shape)
+        if scale >= 1:
+            return grey
+        size = (max(1, round(self.width * scale)), max(1, round(self.height * scale)))
+        return np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.LANCZOS))
+
+    def png(self, longest: int | None = None) -> bytes:
+        """The preview as an 8-bit grey PNG without metadata."""
+        buffer = io.BytesIO()
+        Image.fromarray(self.preview(longest)).save(buffer, format="PNG")
+        return buffer.getvalue()
+
+
+def decode(data: bytes, *, frame: int | None = None, limits: Limits = LIMITS) -> Scan:
+    """Turn the bytes of a file into a Scan; raises a ScanError and nothing else.
+
+    `frame` counts from 0; without it, the middle frame is taken.
+    """
+    try:
+        check_file_bytes(len(data), limits)
+        reader = _reader(data)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            return _checked(reader(data, frame, limits), limits)
+    except ScanError:
+        raise
+    except MemoryError:
+        raise ScanTooLarge(
+            "The picture needs more memory than is allowed; export a smaller one."
+        ) from None
+    except RecursionError:
+        raise UnreadableScan(
+            "The file is nested too deeply to be a picture; export it again."
+        ) from None
+    # Damaged files make the decoders raise anything (in Pillow's own corpus
+    # OSError, ValueError, SyntaxError, TypeError, NotImplementedError), and what
+    # they raise may quote the file: hence Exception, and hence `from None`.
+    except Exception:
+        raise UnreadableScan(
+            f"The {_kind(data)} file is cut short or damaged; copy or export it again."
+        ) from None
+
+
+def read(path: Path, *, frame: int | None = None, decode: Decode = decode) -> Scan:
+    """Decode the file at `path`; the message of an error starts with its name.
+
+    `decode` may be a `sandbox.Decoder`'s, for files from elsewhere.
+    """
+    try:
+        return decode(_load(path, LIMITS), frame=frame)
+    except ScanError as error:
+        raise type(error)(f"{path.name}: {error}") from None
+
+
+def inspect(path: Path, *, decode: Decode = decode) -> dict[str, Any]:
+    """What can be said about the file at `path`, ready for JSON; never raises a ScanError."""
+    report: dict[str, Any] = dict.fromkeys(("format", "width", "height", "frames", "modality"))
+    report = {"file": str(path), "ok": False, **report, "warnings": [], "error": None}
+    try:
+        scan = decode(_load(path, LIMITS))
+    except ScanError as error:
+        return report | {"error": str(error)}
+    names = ("format", "width", "height", "frames", "modality")
+    found = {name: getattr(scan, name) for name in names}
+    return report | found | {"ok": True, "warnings": list(scan.warnings)}
+
+
+def check_file_bytes(count: int, limits: Limits) -> None:
+    """Refuse a file of `count` bytes that is empty or over the limit."""
+    if count == 0:
+        raise UnreadableScan("The file is empty; copy or export it again.")
+    if count > limits.file_bytes:
+        raise ScanTooLarge(
+            f"The file has {count / 2**20:,.0f} MB, over the limit of "
+            f"{limits.file_bytes / 2**20:,.0f} MB; export a single picture."
+        )
+
+
+def check_frame_pixels(height: int, width: int, limits: Limits) -> None:
+    """Refuse a frame of `height` x `width` pixels before it is decoded."""
+    if height * width > limits.frame_pixels:
+        raise ScanTooLarge(
+            f"The header claims {width:,} x {height:,} pixels, over the limit of "
+            f"{limits.frame_pixels / 1e6:,.0f} million; export a smaller picture."
+        )
+    if min(height, width) < limits.side:
+        raise UnsupportedScan(
+            f"The picture has {width} x {height} pixels; "
+            f"choose one with at least {limits.side} on each side."
+        )
+
+
+def choose_frame(frames: int, frame: int | None) -> int:
+    """The frame to decode, counted from 0: the one asked for, or the middle one."""
+    if frame is None:
+        return frames // 2
+    if not 0 <= frame < frames:
+        raise UnsupportedScan(
+            f"The file has {frames} frame{'s' * (frames > 1)}, numbered from 0, "
+            f"and frame {frame} is not one of them; choose another."
+        )
+    return frame
+
+
+def extent(values: NDArray[Any]) -> tuple[float, float]:
+    """Darkest and brightest of some numbers; refuses a picture of one value or of NaN."""
+    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
+    if not math.isfinite(high - low):
+        raise BlankScan("Some pixels are not finite numbers; export the picture again.")
+    if low == high:
+        raise BlankScan("Every pixel has the same value; choose a picture that shows something.")
+    return low, high
+
+
+def stretch(values: NDArray[Any], low: float, high: float) -> FloatImage:
+    """Scale numbers to float32 [0, 1], `low` being 0 and `high` 1."""
+    wide = np.float32 if values.dtype.itemsize <= 2 else np.float64
+    scaled = (values.astype(wide) - wide(low)) / wide(high - low)
+    return np.clip(scaled, 0, 1).astype(np.float32, copy=False)
+
+
+def grey(colour: ByteImage) -> tuple[FloatImage, tuple[str, ...]]:
+    """Turn uint8 RGB (H, W, 3) to float32 (H, W) by the luma of ITU-R 601, with its warning."""
+    luma = np.asarray(Image.fromarray(colour).convert("L"))
+    spread = colour.max(axis=2) - colour.min(axis=2)
+    differs = bool((spread > COLOUR_TOLERANCE).any())
+    notes = ("This is a colour picture; it was turned to grey.",) if differs else ()
+    return eight_bit(luma), notes
+
+
+def eight_bit(levels: ByteImage) -> FloatImage:
+    """Scale uint8 (H, W) to float32 [0, 1], 255 being 1."""
+    return levels.astype(np.float32) / np.float32(255)
+
+
+def _load(path: Path, limits: Limits) -> bytes:
+    try:
+        if path.is_dir():
+            raise UnreadableScan("This is a folder; choose a file in it.")
+        if not path.is_file():
+            raise UnreadableScan("There is no such file; check the path.")
+        check_file_bytes(path.stat().st_size, limits)
+        return path.read_bytes()
+    except (OSError, ValueError):
+        raise UnreadableScan("The file cannot be opened; check its path and permissions.") from None
+
+
+def _checked(scan: Scan, limits: Limits) -> Scan:
+    check_frame_pixels(scan.height, scan.width, limits)
+    extent(scan.pixels)
+    return scan
+
+
+PICTURE_MAGIC = {
+    b"\x89PNG": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"II*\x00": "TIFF",
+    b"MM\x00*": "TIFF",
+    b"II+\x00": "TIFF",
+    b"MM\x00+": "TIFF",
+    b"BM": "BMP",
+}
+
+
+def _kind(data: bytes) -> str:
+    """The format by the first bytes, never by the file's name; "" where it is none read here."""
+    if data[128:132] == b"DICM":
+        return "DICOM"
+    return next((kind for magic, kind in PICTURE_MAGIC.items() if data.startswith(magic)), "")
+
+
+Reader: TypeAlias = Callable[[bytes, int | None, Limits], Scan]
+
+
+def _reader(data: bytes) -> Reader:
+    kind = _kind(data)
+    if not kind:
+        raise UnsupportedScan(_what_else(data))
+    if kind != "DICOM":
+        return _picture
+    from retrieval import dicom
+
+    return dicom.decode
+
+
+# (offset, magic, what it is, what to do)
+FOREIGN: tuple[tuple[int, bytes, str, str], ...] = (
+    (0, b"%PDF", "a PDF document", "save the picture in it as PNG"),
+    (0, b"PK\x03\x04", "a ZIP archive", "unpack it and choose one picture"),
+    (0, b"\x1f\x8b", "a gzip archive", "unpack it and choose one picture"),
+    (0, b"7z\xbc\xaf", "a 7z archive", "unpack it and choose one picture"),
+    (0, b"Rar!", "a RAR archive", "unpack it and choose one picture"),
+    (257, b"ustar", "a tar archive", "unpack it and choose one picture"),
+    (344, b"n+1\x00", "a NIfTI volume", "export one slice as DICOM or PNG"),
+    (344, b"ni1\x00", "a NIfTI volume", "export one slice as DICOM or PNG"),
+    (0, b"GIF8", "a GIF picture", "save it as PNG"),
+    (8, b"WEBP", "a WebP picture", "save it as PNG"),
+    (4, b"jP  ", "a JPEG 2000 picture outside DICOM", "save it as PNG"),
+    (4, b"ftyp", "a HEIC picture or a film", "save one picture as PNG"),
+    (0, b"8BPS", "a Photoshop picture", "save it as PNG"),
+    (0, b"\x93NUMPY", "a NumPy array", "save it as 16-bit PNG"),
+    (0, b"\x7fELF", "a program", "choose a picture"),
+    (0, b"MZ", "a program", "choose a picture"),
+)
+# Group 0002 or 0008, in either byte order, opens a DICOM data set (PS3.10 7.1).
+BARE_DICOM = (b"DICM", b"\x02\x00\x00\x00", b"\x08\x00", b"\x00\x08\x00")
+MARKUP = ((b"<!doctype html", "a web page"), (b"<html", "a web page"), (b"<", "an XML or SVG file"))
+
+
+def _what_else(data: bytes) -> str:
+    """One sentence on a file that is neither DICOM nor a picture format read here."""
+    for offset, magic, what, remedy in FOREIGN:
+        if data.startswith(magic, offset):
+            return f"This is {what}, which is not read here; {remedy}."
+    if data.startswith(BARE_DICOM):
+        return (
+            "This looks like DICOM data without the preamble of a DICOM file, so its encoding "
+            "would have to be guessed; export it again as a DICOM file (PS3.10)."
+        )
+    head = data[:512].lstrip().lower()
+    for start, what in MARKUP:
+        if head.startswith(start):
+            return f"This is {what}, not a picture; choose DICOM, PNG, JPEG, TIFF or BMP."
+    if _is_text(data[:512]):
+        return "This is a text file, not a picture; choose DICOM, PNG, JPEG, TIFF or BMP."
+    return "This is no picture that is known here; choose DICOM, PNG, JPEG, TIFF or BMP."
+
+
+def _is_text(head: bytes) -> bool:
+    return all(byte >= 32 or byte in b"\t\n\r\f" for byte in head) and head.isascii()
+
+
+def _picture(data: bytes, frame: int | None, limits: Limits) -> Scan:
+    """Decode PNG, JPEG, TIFF or BMP bytes with Pillow."""
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise ScanTooLarge(
+            "The header claims more pixels than any scan has; export a smaller picture."
+        ) from None
+    check_frame_pixels(image.height, image.width, limits)
+    # A phone's MPO holds one picture and its depth map: the picture is the scan.
+    is_phone = image.format == "MPO"
+    frames = 1 if is_phone else int(getattr(image, "n_frames", 1))
+    chosen = choose_frame(frames, frame)
+    image.seek(chosen)
+    check_frame_pixels(image.height, image.width, limits)  # pages of a TIFF differ in size
+    pixels, notes = _pixels(image, data)
+    kind = "JPEG" if is_phone else str(image.format)
+    return Scan(pixels, kind, "", frames, chosen, None, notes)
+
+
+def _pixels(image: Image.Image, data: bytes) -> tuple[FloatImage, tuple[str, ...]]:
+    """The picture as float32 (H, W) in [0, 1], upright, with its warnings."""
+    white_is_zero, deep_colour = _white_is_zero(image), _deep_colour(image, data)
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode in DEEP_MODES:
+        values = np.asarray(upright)
+        pixels = stretch(values, *extent(values))
+        return (1 - pixels if white_is_zero else pixels), (DEEP_GREY,)
+    if upright.mode in ("1", "L") and not upright.has_transparency_data:
+        return eight_bit(np.asarray(upright.convert("L"))), ()
+    pixels, notes = grey(np.asarray(_rgb(upright)))
+    return pixels, (*notes, DEEP_COLOUR) if deep_colour else notes
+
+
+def _white_is_zero(image: Image.Image) -> bool:
+    """Whether a TIFF counts from white, which Pillow turns at 8 bits but not above."""
+    return getattr(image, "tag_v2", {}).get(TIFF_PHOTOMETRIC) == WHITE_IS_ZERO
+
+
+def _deep_colour(image: Image.Image, data: bytes) -> bool:
+    """Whether a colour PNG or TIFF has 16 bits per channel, which Pillow cuts to 8."""
+    if image.format == "PNG":
+        return data[24] == 16  # bit depth in the IHDR chunk
+    return max(getattr(image, "tag_v2", {}).get(TIFF_BITS, (8,))) > 8
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    """The picture as RGB, laid over black where it is transparent."""
+    if image.mode == "LAB":
+        raise UnsupportedScan("The picture uses LAB colours; save it as grey or RGB.")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    clear = image.convert("RGBA")
+    black = Image.new("RGBA", clear.size, (0, 0, 0, 255))
+    return Image.alpha_composite(black, clear).convert("RGB")

@@ -1,0 +1,208 @@
+"""Train the Siamese network: pairs, contrastive loss, loop, seeds, checkpoints.
+
+Both halves of a pair go through one network, so a step encodes a batch once
+and takes every pair in it: a batch of 32 pictures is 496 pairs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from retrieval.augmentation import augmentation, standardise
+from retrieval.encoder import EncoderSpec, FloatImage, PaperNetwork, to_tensors
+from retrieval.errors import DataError
+
+Progress = Callable[[int, int, float], None]  # epochs done, epochs in all, mean loss
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides how a network is trained, besides the pictures."""
+
+    epochs: int = 30
+    batch: int = 32
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    margin: float = 1.0
+    seed: int = 0
+
+
+def contrastive_loss(features: Tensor, labels: Tensor, margin: float) -> Tensor:
+    """Contrastive loss over all pairs of features (B, d) with labels (B,), as one number.
+
+    Hadsell, Chopra, LeCun, CVPR 2006: d^2 for a pair of one label, and
+    max(0, margin - d)^2 for a pair of two, where d is the Euclidean distance.
+    Both kinds of pair weigh the same. Features are centred on the batch and
+    scaled to length 1 first, so that the margin means the same at every step.
+    """
+    unit = torch.nn.functional.normalize(features - features.mean(dim=0), dim=1)
+    first, second = torch.triu_indices(len(unit), len(unit), offset=1)
+    squared = (unit[first] - unit[second]).square().sum(dim=1)  # (B (B - 1) / 2,)
+    same = labels[first] == labels[second]
+    apart = (margin - (squared + 1e-12).sqrt()).clamp_min(0).square()
+    return squared[same].mean() + apart[~same].mean()
+
+
+def batches(
+    labels: npt.NDArray[np.intp], patients: npt.NDArray[np.intp], recipe: Recipe, epoch: int
+) -> Iterator[npt.NDArray[np.intp]]:
+    """Rows of each batch of one epoch: equally many of each label, no patient twice if it can be.
+
+    Two slices of one patient look alike anyway; drawing patients first keeps
+    the network from learning persons instead of findings.
+    """
+    random = np.random.default_rng((recipe.seed, epoch))
+    classes = np.unique(labels)
+    each = max(recipe.batch // len(classes), 2)
+    rows_of = {patient: np.flatnonzero(patients == patient) for patient in np.unique(patients)}
+    patients_of = [np.unique(patients[labels == label]) for label in classes]
+    for _ in range(max(len(labels) // (each * len(classes)), 1)):
+        yield np.concatenate(
+            [
+                [
+                    random.choice(rows_of[patient][labels[rows_of[patient]] == label])
+                    for patient in random.choice(group, each, replace=len(group) < each)
+                ]
+                for label, group in zip(classes, patients_of, strict=True)
+            ]
+        )
+
+
+def _stack(scans: Sequence[FloatImage], spec: EncoderSpec) -> Tensor:
+    """Scans of any size as one tensor (n, 1, spec.height, spec.width) in [0, 1]."""
+    size = (spec.width, spec.height)
+    fitted = [
+        np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR))
+        for pixels in scans
+    ]
+    return torch.from_numpy(np.stack(fitted))[:, None]
+
+
+@dataclass
+class _Run:
+    """One training run: what a checkpoint has to hold, and how to go on from it."""
+
+    recipe: Recipe
+    network: PaperNetwork
+    optimiser: torch.optim.Optimizer
+    epoch: int = 0
+
+    def save(self, folder: Path) -> None:
+        """Write the state beside `folder`'s old one and swap; a stop never leaves half of it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        state = {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        for number, slots in self.optimiser.state_dict()["state"].items():
+            state |= {f"optimiser.{number}.{k}": v for k, v in slots.items()}
+        state = {name: value.contiguous() for name, value in state.items()}
+        fresh = folder / "fresh.safetensors"
+        save_file(state, fresh)
+        os.replace(fresh, folder / f"epoch-{self.epoch:04d}.safetensors")
+        for old in sorted(folder.glob("epoch-*.safetensors"))[:-1]:
+            old.unlink()
+        (folder / "recipe.json").write_text(json.dumps(asdict(self.recipe)))
+
+    def resume(self, folder: Path) -> None:
+        """Go on from the newest checkpoint of the same recipe in `folder`, if there is one."""
+        found = sorted(folder.glob("epoch-*.safetensors"))
+        if not found:
+            return
+        if json.loads((folder / "recipe.json").read_text()) != asdict(self.recipe):
+            raise DataError(
+                f"{folder} holds a run with other settings; remove it or repeat those settings."
+            )
+        state = load_file(found[-1])
+        self.network.load_state_dict(
+            {k.removeprefix("network."): v for k, v in state.items() if k.startswith("network.")}
+        )
+        slots: dict[int, dict[str, Tensor]] = {}
+        for name, value in state.items():
+            if name.startswith("optimiser."):
+                _, number, slot = name.split(".")
+                slots.setdefault(int(number), {})[slot] = value
+        groups = self.optimiser.state_dict()["param_groups"]
+        self.optimiser.load_state_dict({"state": slots, "param_groups": groups})
+        self.epoch = int(found[-1].stem.removeprefix("epoch-"))
+
+
+def train(
+    scans: Sequence[FloatImage],
+    labels: Sequence[str],
+    patients: Sequence[str],
+    *,
+    spec: EncoderSpec,
+    recipe: Recipe,
+    checkpoints: Path | None = None,
+    progress: Progress | None = None,
+) -> dict[str, npt.NDArray[np.generic]]:
+    """Train one network on scans (each (H, W) in [0, 1]); its weights as `to_tensors` gives them.
+
+    The same scans, recipe and number of threads give the same weights on the
+    same machine. With `checkpoints`, a stopped run goes on from its last epoch.
+    """
+    classes = np.unique(np.asarray(labels), return_inverse=True)[1]
+    if classes.max(initial=0) == 0:
+        raise DataError("Training needs pictures of at least two labels in the train split.")
+    groups = np.unique(np.asarray(patients), return_inverse=True)[1]
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.manual_seed(recipe.seed)
+    network = PaperNetwork(spec).to(device, memory_format=torch.channels_last)
+    optimiser = torch.optim.AdamW(
+        network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+    )
+    run = _Run(recipe, network, optimiser)
+    if checkpoints is not None:
+        run.resume(checkpoints)
+    pictures, change = _stack(scans, spec), augmentation((spec.height, spec.width))
+    while run.epoch < recipe.epochs:
+        loss = _epoch(run, pictures, torch.from_numpy(classes), groups, change)
+        run.epoch += 1
+        if checkpoints is not None:
+            run.save(checkpoints)
+        if progress is not None:
+            progress(run.epoch, recipe.epochs, loss)
+    return to_tensors(network.to(memory_format=torch.contiguous_format))
+
+
+def _epoch(
+    run: _Run,
+    pictures: Tensor,
+    classes: Tensor,
+    groups: npt.NDArray[np.intp],
+    change: torch.nn.Module,
+) -> float:
+    """One pass; the mean loss. Randomness follows from (seed, epoch): a resumed run agrees."""
+    torch.manual_seed(run.recipe.seed * 100_003 + run.epoch)
+    _set_learning_rate(run)
+    device = next(run.network.parameters()).device
+    losses = []
+    for rows in batches(classes.numpy(), groups, run.recipe, run.epoch):
+        batch = standardise(torch.stack([change(pictures[row]) for row in rows]))
+        batch = batch.to(device, memory_format=torch.channels_last)
+        with torch.autocast(device.type, torch.bfloat16):
+            features = run.network(batch)
+        loss = contrastive_loss(features.float(), classes[rows].to(device), run.recipe.margin)
+        run.optimiser.zero_grad()
+        loss.backward()
+        run.optimiser.step()
+        losses.append(loss.item())
+    return float(np.mean(losses))
+
+
+def _set_learning_rate(run: _Run) -> None:
+    """A short rise, then a half cosine down to a hundredth: a function of the epoch alone."""
+    done = run.epoch / max(run.recipe.epochs, 1)
+    rise = min((run.epoch + 1) / 3, 1.0)
+    fall = 0.01 + 0.99 * (1 + np.cos(np.pi * done)) / 2
+    for group in run.optimiser.param_groups:
+        group["lr"] = run.recipe.learning_rate * rise * fall
