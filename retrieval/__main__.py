@@ -277,8 +277,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     )
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(result.json(), indent=1)
-        storage.replace_bytes(options.json, f"{text}\n".encode())
+        storage.replace_json(options.json, result.json())
     print(
         f"{result.overall.queries} queries against {result.archive_count} cases, "
         f"{result.bits} bits, protocol {result.protocol}; 95 % intervals over patients."
@@ -335,7 +334,7 @@ def _bench(options: argparse.Namespace) -> None:
             f"ratio {row['ratio']:.1f}"
         )
     if options.json:
-        storage.replace_bytes(options.json, f"{json.dumps(rows, indent=1)}\n".encode())
+        storage.replace_json(options.json, {"rows": rows})
 
 
 def _decoder():

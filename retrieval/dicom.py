@@ -34,8 +34,8 @@ NATIVE = (
     uid.DeflatedExplicitVRLittleEndian,
 )
 # One decoder for each transfer syntax and never a second try: decoders differ by
-# some grey levels in lossy JPEG, and by 32768 where a JPEG 2000 stream and its
-# header disagree on the sign.
+# some grey levels in lossy JPEG, and by half the scale where a JPEG 2000 stream and
+# its header disagree on the sign.
 DECODERS = {
     uid.JPEGBaseline8Bit: "pillow",
     uid.JPEGExtended12Bit: "pillow",
@@ -125,7 +125,7 @@ def _parse(data: bytes, limits: Limits) -> Dataset:
         )
     if not any(keyword in dataset for keyword in PIXELS):
         raise UnsupportedScan(
-            "This DICOM file holds no picture (a report, a plan or a header alone); "
+            "This DICOM file holds no picture (a report, a plan, a header alone, or cut short); "
             "choose a file with one."
         )
     return dataset

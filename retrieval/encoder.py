@@ -159,4 +159,5 @@ def from_tensors(spec: EncoderSpec, tensors: Tensors) -> Encoder:
         raise ModelError(
             f"The weights do not fit the encoder {spec.name!r}; train or download the model again."
         ) from error
-    return Encoder(network.eval().to(memory_format=torch.channels_last))
+    network.eval().requires_grad_(False)
+    return Encoder(network.to(memory_format=torch.channels_last))

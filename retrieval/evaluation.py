@@ -158,8 +158,7 @@ def evaluate(
 ) -> Evaluation:
     """Rank the archive for every query and sum up; EvaluationError if that would mislead."""
     archive.require(model)
-    if protocol not in PROTOCOLS:
-        raise EvaluationError(f"There is no protocol {protocol!r}; choose {', '.join(PROTOCOLS)}.")
+    check_protocol(protocol)
     gallery = cases_of_archive(archive, model, bits)
     if protocol == "official":
         gallery = _other_splits(gallery, queries)
@@ -178,6 +177,12 @@ def evaluate(
             for label, mask in groups.items()
         },
     )
+
+
+def check_protocol(protocol: str) -> None:
+    """EvaluationError unless there is a protocol of this name."""
+    if protocol not in PROTOCOLS:
+        raise EvaluationError(f"There is no protocol {protocol!r}; choose {', '.join(PROTOCOLS)}.")
 
 
 def _other_splits(gallery: Cases, queries: Cases) -> Cases:

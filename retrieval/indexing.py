@@ -50,6 +50,7 @@ def index(
 
     Without `link_pictures` the archive does not remember where the pictures lie.
     """
+    storage.require_free(out, ArchiveError)
     cases = folder.cases
     features, sha256 = _encode([folder.path(case) for case in cases], model, read, progress)
     entries = [
@@ -65,10 +66,7 @@ def index(
         "columns": model.columns.tolist(),
         "pictures": _link(folder.root, out) if link_pictures else "",
     }
-    try:
-        _write(storage.create, out, about, model.codes(features), features, entries)
-    except FileExistsError:
-        raise ArchiveError(f"{out} is not empty; choose another --out or remove it.") from None
+    _write(storage.create, out, about, model.codes(features), features, entries)
     return open_archive(out)
 
 

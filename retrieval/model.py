@@ -31,6 +31,9 @@ MANIFEST = "model.json"
 WEIGHTS = "weights.safetensors"
 SHIPPED = Path(__file__).resolve().parents[1] / "assets" / "models"
 
+ID_LENGTH = 16  # hex digits of a picture's sha256 that make its id
+CRITERIA = ("MID", "MIQ", "FCQ")
+
 Progress = Callable[[int, int], None]  # scans done, scans in all
 
 
@@ -101,9 +104,6 @@ class Model:
         return sha256[:ID_LENGTH] in self.trained_on
 
 
-ID_LENGTH = 16  # hex digits of a picture's sha256 that make its id
-
-
 def build(
     folder: Path,
     tensors: Tensors,
@@ -123,8 +123,8 @@ def build(
     from retrieval.selection import MRMRSelector
 
     spec = spec_named(encoder_name)
-    if not 8 <= bits <= spec.features or bits % 8:
-        raise SelectionError(f"A code can have 8, 16, ... {spec.features} bits, not {bits}.")
+    check_settings(spec.features, bits, criterion)
+    storage.require_free(folder, ModelError)
     encoder = from_tensors(spec, tensors)
     rows = []
     for done, scan in enumerate(scans, start=1):
@@ -149,6 +149,14 @@ def build(
     return _write(folder, about, tensors)
 
 
+def check_settings(features: int, bits: int, criterion: str) -> None:
+    """SelectionError unless codes of this length can be made of so many features."""
+    if not 8 <= bits <= features or bits % 8:
+        raise SelectionError(f"A code can have 8, 16, ... {features} bits, not {bits}.")
+    if criterion not in CRITERIA:
+        raise SelectionError(f"There is no criterion {criterion!r}; choose {', '.join(CRITERIA)}.")
+
+
 def prune(model: Model, folder: Path, bits: int | None = None) -> Model:
     """Write a copy that computes only the features its codes need; same id, same codes."""
     bits = model.bits if bits is None else bits
@@ -156,6 +164,8 @@ def prune(model: Model, folder: Path, bits: int | None = None) -> Model:
         raise ModelError(f"Model {model.name} is pruned already; start from the full one.")
     from retrieval.encoder import keep_rows
 
+    storage.require_free(folder, ModelError)
+    check_settings(len(model.ranking), bits, model.about["criterion"])
     kept = model.ranking[:bits]
     about = {**model.about, "name": folder.name, "bits": bits, "columns": kept.tolist()}
     return _write(folder, about, keep_rows(model.weights(), kept))
@@ -192,10 +202,7 @@ def _write(folder: Path, about: storage.Json, tensors: Tensors) -> Model:
     arrays = {name: np.ascontiguousarray(array) for name, array in sorted(tensors.items())}
     about = {key: value for key, value in about.items() if key != "files"}
     about["id"] = _identity(about, arrays)
-    try:
-        storage.create(folder, MANIFEST, about, {WEIGHTS: lambda path: save_file(arrays, path)})
-    except FileExistsError:
-        raise ModelError(f"{folder} is not empty; choose another --out or remove it.") from None
+    storage.create(folder, MANIFEST, about, {WEIGHTS: lambda path: save_file(arrays, path)})
     return load(folder)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval import archive as archives
-from retrieval import evaluation
+from retrieval import evaluation, storage
 from retrieval import model as models
 from retrieval.datasets import Folder, read_folder
 from retrieval.errors import DataError, ModelError
@@ -19,7 +19,6 @@ from retrieval.evaluation import Evaluation
 from retrieval.model import Model
 from retrieval.sandbox import Decoder
 from retrieval.scans import Scan
-from retrieval.storage import fingerprint
 
 if TYPE_CHECKING:  # torch loads only to train
     from retrieval.training import Recipe
@@ -46,8 +45,9 @@ def train_model(
     from retrieval.encoder import spec_named
     from retrieval.training import train
 
-    if out.exists() and any(out.iterdir()):
-        raise ModelError(f"{out} is not empty; choose another --out or remove it.")
+    spec = spec_named(encoder_name)  # whatever can be refused is refused before the long work
+    models.check_settings(spec.features, bits, criterion)
+    storage.require_free(out, ModelError)
     folder = training_split(read_folder(root))
     with Decoder() as decoder:
         scans = _decode(folder, decoder, progress("Read"))
@@ -59,7 +59,7 @@ def train_model(
         pixels,
         labels,
         patients,
-        spec=spec_named(encoder_name),
+        spec=spec,
         recipe=recipe,
         checkpoints=checkpoints,
         progress=progress("Epoch"),
@@ -80,7 +80,7 @@ def train_model(
             "pictures": len(folder),
             "patients": len(set(patients)),
             "labels": list(folder.labels),
-            "data": fingerprint(sorted(zip(checksums, labels, strict=True))),
+            "data": storage.fingerprint(sorted(zip(checksums, labels, strict=True))),
         },
         progress=progress("Encoded"),
     )
@@ -116,6 +116,7 @@ def evaluate_archive(
     progress: Counter,
 ) -> Evaluation:
     """Evaluate an archive with the pictures of a folder, or the stored cases of an archive."""
+    evaluation.check_protocol(protocol)
     archive = archives.open_archive(where)
     model = archive.model()
     if Path(queries).is_dir() and not (Path(queries) / archives.MANIFEST).is_file():

@@ -41,6 +41,7 @@ ERRORS = {
 }
 DEATH = (OSError, EOFError, ValueError)
 START_SECONDS = 60.0
+STOPPED = "The picture made the decoder stop; the file is damaged, so export it again."
 INHERITED = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR", "TEMP")
 
 
@@ -67,9 +68,7 @@ class Decoder:
             # That a child died while it was idle is noticed only when it is asked.
             answer = self._ask(header, data) or self._ask(header, data)
         if answer is None:
-            raise UnreadableScan(
-                "The picture made the decoder stop; the file is damaged, so export it again."
-            )
+            raise UnreadableScan(STOPPED)
         return _scan_of(*answer)
 
     def read(self, path: Path) -> Scan:
@@ -130,13 +129,17 @@ class Decoder:
             self._stop()
 
 
+def _command(memory: int) -> list[str]:
+    return [sys.executable, "-m", "retrieval.sandbox", str(memory)]
+
+
 def _start(memory: int) -> subprocess.Popen[bytes]:
     root = str(Path(__file__).resolve().parents[1])
     env = {name: os.environ[name] for name in INHERITED if name in os.environ}
     env["PYTHONPATH"] = os.pathsep.join(filter(None, (root, env.get("PYTHONPATH"))))
     env["OMP_NUM_THREADS"] = env["OPENBLAS_NUM_THREADS"] = "1"
     return subprocess.Popen(
-        [sys.executable, "-m", "retrieval.sandbox", str(memory)],
+        _command(memory),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -198,16 +201,17 @@ def _exactly(stream: BinaryIO, count: int) -> bytes:
 
 
 def _scan_of(header: dict[str, Any], payload: bytes) -> Scan:
+    """The Scan or the error of an answer, whose sender may have been taken over by a picture."""
     if "error" in header:
-        raise ERRORS.get(header["error"], UnreadableScan)(header["message"])
-    pixels = np.frombuffer(bytearray(payload), dtype="<f4").reshape(header.pop("shape"))
-    spacing, warnings = header.pop("spacing"), tuple(header.pop("warnings"))
-    return Scan(
-        pixels.astype(np.float32, copy=False),
-        spacing=spacing and tuple(spacing),
-        warnings=warnings,
-        **header,
-    )
+        raise ERRORS.get(header["error"], UnreadableScan)(str(header.get("message")))
+    try:
+        pixels = np.frombuffer(bytearray(payload), dtype="<f4").reshape(header.pop("shape"))
+        spacing, warnings = header.pop("spacing"), tuple(header.pop("warnings"))
+        spacing = None if spacing is None else tuple(spacing)
+        pixels = pixels.astype(np.float32, copy=False)
+        return Scan(pixels, spacing=spacing, warnings=warnings, **header)
+    except (KeyError, TypeError, ValueError):
+        raise UnreadableScan(STOPPED) from None
 
 
 def _answer(data: bytes, frame: int | None) -> Message:

@@ -40,14 +40,17 @@ def fingerprint(value: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def require_free(folder: Path, error: type[RetrievalError]) -> None:
+    """Raise `error` if there is something at `folder` already, other than an empty folder."""
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise error(f"{folder} is not empty; choose another --out or remove it.")
+
+
 def create(folder: Path, manifest: str, about: Json, writers: Mapping[str, Writer]) -> None:
-    """Make `folder` with the files that `writers` write ("codes.npy": ...) and its manifest.
+    """Make `folder`, which must be free, with its manifest and the files that `writers` write.
 
     Everything is written in a sibling folder that takes the name at the end.
-    FileExistsError if `folder` is there and not empty.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise FileExistsError(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", suffix=".partial", dir=folder.parent))
     try:
@@ -63,8 +66,7 @@ def create(folder: Path, manifest: str, about: Json, writers: Mapping[str, Write
 def update(folder: Path, manifest: str, about: Json, writers: Mapping[str, Writer]) -> None:
     """Write new data files into `folder`, then replace its manifest, then drop the old files."""
     files = {name: _write(folder, name, writer) for name, writer in writers.items()}
-    text = json.dumps({**about, "files": files}, indent=1, ensure_ascii=False)
-    replace_bytes(folder / manifest, f"{text}\n".encode())
+    replace_json(folder / manifest, {**about, "files": files})
     kept = {entry["name"] for entry in files.values()}
     for name in files:
         stem, suffix = os.path.splitext(name)
@@ -97,6 +99,15 @@ def replace_bytes(path: Path, data: bytes) -> None:
     fresh.write_bytes(data)
     _flush(fresh)
     os.replace(fresh, path)
+
+
+def replace_json(path: Path, value: Json) -> None:
+    """Write a JSON object in one step, one line for each of its keys."""
+    lines = (
+        f"{json.dumps(key)}: {json.dumps(item, ensure_ascii=False)}" for key, item in value.items()
+    )
+    text = "{\n" + ",\n".join(lines) + "\n}\n"
+    replace_bytes(path, text.encode())
 
 
 def read_manifest(folder: Path, manifest: str, schema: int, error: type[RetrievalError]) -> Json:

@@ -1,0 +1,233 @@
+"""Searching and changing archives, against a sort of bit strings."""
+
+import random
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from retrieval import archive as archives
+from retrieval import indexing, scans
+from retrieval import model as models
+from retrieval.archive import open_archive
+from retrieval.datasets import read_folder
+from retrieval.errors import ArchiveError, ModelMismatch, SearchError
+from tests import small
+
+
+@pytest.fixture
+def own(folder, model, tmp_path):
+    """An archive that a test may change."""
+    return indexing.index(folder, model, tmp_path / "own")
+
+
+def code_of(archive, scan):
+    model = archive.model()
+    return model.codes(model.encode([scan.pixels]))
+
+
+def search(archive, path, k=10, **options):
+    scan = scans.read(path)
+    return archive.search(code_of(archive, scan), scan.sha256, k, **options)
+
+
+def test_ranking_is_distance_then_id(folder, archive, model):
+    entries = archive.catalogue.entries()
+    strings = ["".join(f"{byte:08b}" for byte in code) for code in np.asarray(archive.codes)]
+    for case in folder.cases[::5]:
+        scan = scans.read(folder.path(case))
+        query = "".join(f"{byte:08b}" for byte in code_of(archive, scan)[0])
+        expected = sorted(
+            (sum(a != b for a, b in zip(query, text, strict=True)), entry.id)
+            for text, entry in zip(strings, entries, strict=True)
+        )
+        found = search(archive, folder.path(case), 15)
+        assert [(hit.distance, hit.entry.id) for hit in found.hits] == expected[:15]
+        assert [hit.rank for hit in found.hits] == list(range(1, 16))
+        assert found.beyond == expected[15][0]
+        every = [distance for distance, _ in expected[:16]]
+        assert [hit.tied for hit in found.hits] == [every.count(h.distance) > 1 for h in found.hits]
+
+
+def test_every_picture_finds_itself(folder, archive):
+    for case in folder.cases:
+        found = search(archive, folder.path(case), 24)
+        same = [hit for hit in found.hits if hit.identical]
+        assert [(hit.distance, hit.entry.file) for hit in same] == [(0, case.file)]
+
+
+def test_a_lossless_copy_is_the_same_picture(folder, archive, tmp_path):
+    Image.open(folder.path(folder.cases[3])).save(tmp_path / "copy.tiff")
+    found = search(archive, tmp_path / "copy.tiff", 24)
+    assert [hit.entry.file for hit in found.hits if hit.identical] == [folder.cases[3].file]
+
+
+def test_without_self_leaves_out_the_picture_and_nothing_else(folder, archive):
+    path = folder.path(folder.cases[0])
+    whole, without = search(archive, path, 24), search(archive, path, 24, without_self=True)
+    rest = [hit.entry.id for hit in whole.hits if not hit.identical]
+    assert [hit.entry.id for hit in without.hits] == rest
+    assert [hit.rank for hit in without.hits] == list(range(1, 24))
+
+
+def test_fewer_hits_are_the_start_of_more(folder, archive):
+    path = folder.path(folder.cases[7])
+    many = search(archive, path, 20)
+    for k in (1, 5, 19, 20):
+        few = search(archive, path, k)
+        assert [hit.entry for hit in many.first(k).hits] == [hit.entry for hit in few.hits]
+        assert many.first(k).beyond == few.beyond
+
+
+def test_k_beyond_the_archive_shows_all_and_below_one_is_refused(folder, archive):
+    found = search(archive, folder.path(folder.cases[0]), 500)
+    assert len(found) == len(archive) and found.beyond is None
+    with pytest.raises(SearchError, match="at least 1"):
+        search(archive, folder.path(folder.cases[0]), 0)
+
+
+def test_ids_do_not_follow_the_order_of_the_table(folder, model, tmp_path):
+    """The same pictures listed in another order, under other names, get the same ids."""
+    root = tmp_path / "shuffled"
+    (root / "images").mkdir(parents=True)
+    lines = ["file,label,patient_id,split"]
+    cases = list(folder.cases)
+    random.Random(0).shuffle(cases)
+    for number, case in enumerate(cases):
+        shutil.copy(folder.path(case), root / "images" / f"{number}.png")
+        lines.append(f"images/{number}.png,{case.label},{case.patient_id},{case.split}")
+    (root / "images.csv").write_text("\n".join(lines))
+    one = indexing.index(folder, model, tmp_path / "one")
+    other = indexing.index(read_folder(root), model, tmp_path / "other")
+    assert one.id == other.id
+    np.testing.assert_array_equal(one.codes, other.codes)
+    ids = one.catalogue.column("id").tolist()
+    assert ids == sorted(ids)
+    assert all(
+        sha.startswith(id_) for id_, sha in zip(ids, one.catalogue.column("sha256"), strict=True)
+    )
+
+
+def test_copies_of_one_picture_are_all_kept(folder, model, tmp_path):
+    root = tmp_path / "twice"
+    for label in ("a", "b"):
+        (root / label).mkdir(parents=True)
+        shutil.copy(folder.path(folder.cases[0]), root / label / "same.png")
+    archive = indexing.index(read_folder(root), model, tmp_path / "archive")
+    first, second = archive.catalogue.column("id").tolist()
+    assert second == f"{first}-2"
+    found = search(archive, folder.path(folder.cases[0]), 5)
+    assert [hit.identical for hit in found.hits] == [True, True]
+    assert len(search(archive, folder.path(folder.cases[0]), 5, without_self=True)) == 0
+
+
+def test_add_then_remove(own, folder, tmp_path):
+    before = own.id
+    Image.fromarray(small.picture("disk", 999)).save(tmp_path / "new.png")
+    bigger = indexing.add(own, [tmp_path / "new.png"], "disk")
+    assert len(bigger) == len(own) + 1 and bigger.id != before
+    archives.verify(bigger)
+    hit = search(bigger, tmp_path / "new.png", 1)[0]
+    assert hit.identical and hit.entry.label == "disk" and hit.entry.source == "added"
+    kept = bigger.picture(hit.entry)
+    assert scans.read(kept).sha256 == scans.read(tmp_path / "new.png").sha256
+    smaller = indexing.remove(bigger, [hit.entry.id])
+    assert smaller.id == before and not kept.exists()
+    archives.verify(smaller)
+    assert len(own.codes) == 24  # what was open before is untouched
+
+
+def test_add_and_remove_refuse_and_change_nothing(own, folder, tmp_path):
+    (tmp_path / "text.png").write_text("hello")
+    for files, label, sentence in (
+        ([folder.path(folder.cases[0])], "disk", "is in archive own already"),
+        ([tmp_path / "text.png"], "disk", "text.png: "),
+        ([tmp_path / "text.png"], " ", "need a label"),
+    ):
+        with pytest.raises(Exception, match=sentence):
+            indexing.add(own, files, label)
+    with pytest.raises(ArchiveError, match="has no case ffff"):
+        indexing.remove(own, ["ffff"])
+    with pytest.raises(ArchiveError, match="would empty"):
+        indexing.remove(own, own.catalogue.column("id").tolist())
+    assert open_archive(own.folder).id == own.id
+
+
+def test_index_refuses_a_folder_that_is_taken(own, folder, model):
+    with pytest.raises(ArchiveError, match="is not empty"):
+        indexing.index(folder, model, own.folder)
+
+
+def test_a_picture_that_cannot_be_read_stops_indexing_and_leaves_nothing(folder, model, tmp_path):
+    root = tmp_path / "bad"
+    shutil.copytree(folder.root, root)
+    (root / folder.cases[5].file).write_bytes(b"")
+    with pytest.raises(Exception, match="empty"):
+        indexing.index(read_folder(root), model, tmp_path / "archive")
+    assert not (tmp_path / "archive").exists()
+
+
+def test_another_model_is_refused(own, folder, tmp_path):
+    other = small.build_model(tmp_path / "other", folder, seed=5)
+    with pytest.raises(ModelMismatch, match=r"was built with model small .*, not with other"):
+        own.require(other)
+
+
+def test_a_pruned_model_searches_the_archive_of_the_full_one(own, folder, tmp_path):
+    pruned = models.prune(own.model(), tmp_path / "pruned")
+    own.require(pruned)
+    scan = scans.read(folder.path(folder.cases[2]))
+    found = own.search(pruned.codes(pruned.encode([scan.pixels])), scan.sha256, 3)
+    assert found[0].distance == 0 and found[0].identical
+
+
+def test_codes_of_every_length_follow_from_the_features(archive, model):
+    features = np.asarray(archive.features)
+    assert features.shape == (24, 512) and features.dtype == np.float16
+    np.testing.assert_array_equal(model.codes(features, None, archive.columns), archive.codes)
+
+
+def test_archive_and_model_may_move_together(folder, tmp_path):
+    model = small.build_model(tmp_path / "here" / "model", folder)
+    indexing.index(folder, model, tmp_path / "here" / "archive")
+    shutil.move(tmp_path / "here", tmp_path / "there")
+    moved = open_archive(tmp_path / "there" / "archive")
+    assert moved.model().id == model.id
+    archives.verify(moved)
+
+
+def test_pictures_are_found_beside_in_the_source_or_in_the_data_folder(
+    folder, model, tmp_path, monkeypatch
+):
+    linked = indexing.index(folder, model, tmp_path / "linked")
+    entry = linked.catalogue.entries([0])[0]
+    assert linked.picture(entry).samefile(folder.root / entry.file)
+    loose = indexing.index(folder, model, tmp_path / "loose", link_pictures=False)
+    assert loose.picture(entry) is None
+    shutil.copytree(folder.root, tmp_path / "data" / "loose")
+    monkeypatch.setenv(archives.DATA_VARIABLE, str(tmp_path / "data"))
+    assert loose.picture(entry).is_file()
+
+
+def test_damage_is_noticed(own):
+    codes = archives.storage.data_file(own.folder, own.about, archives.CODES)
+    array = np.load(codes).copy()
+    array[0, 0] ^= 1
+    entries = own.catalogue.entries()
+    indexing._write(
+        archives.storage.update, own.folder, own.about, array, np.asarray(own.features), entries
+    )
+    with pytest.raises(ArchiveError, match="do not follow from its features"):
+        archives.verify(open_archive(own.folder))
+    newer = open_archive(own.folder)
+    archives.storage.data_file(own.folder, newer.about, archives.FEATURES).write_bytes(b"x")
+    with pytest.raises(ArchiveError, match="missing or cut off"):
+        open_archive(own.folder)
+    with pytest.raises(ArchiveError, match="There is no archive nowhere; shipped archives:"):
+        open_archive("nowhere")
+
+
+@pytest.mark.parametrize("name", archives.shipped())
+def test_shipped_archives_are_whole(name):
+    archives.verify(open_archive(name))

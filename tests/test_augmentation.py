@@ -1,0 +1,43 @@
+"""Augmentation keeps shape and range, follows the seed, and imports beside a CPU torch."""
+
+import torch
+
+from retrieval.augmentation import RandomGamma, augmentation, standardise, transforms
+from retrieval.encoder import prepare, spec_named
+
+
+def test_shape_range_and_seed():
+    picture = torch.rand(1, 40, 60, generator=torch.Generator().manual_seed(0))
+    change = augmentation((40, 60))
+    torch.manual_seed(1)
+    first = [change(picture) for _ in range(5)]
+    torch.manual_seed(1)
+    again = [change(picture) for _ in range(5)]
+    for one, other in zip(first, again, strict=True):
+        assert one.shape == picture.shape and torch.equal(one, other)
+        assert one.min() >= 0 and one.max() <= 1
+    assert not torch.equal(first[0], first[1])
+
+
+def test_gamma_is_a_power_between_its_limits():
+    torch.manual_seed(0)
+    powers = [
+        float(
+            torch.log(RandomGamma(0.5, 2.0)(torch.full((1, 1, 1), 0.5)))
+            / torch.log(torch.tensor(0.5))
+        )
+        for _ in range(300)
+    ]
+    assert 0.5 <= min(powers) < 0.55 and 1.85 < max(powers) <= 2.0
+
+
+def test_training_and_serving_standardise_alike():
+    """A picture of the input's own size goes the same way through both."""
+    spec = spec_named("small")
+    picture = torch.rand(spec.height, spec.width, generator=torch.Generator().manual_seed(2))
+    served = torch.from_numpy(prepare(picture.numpy(), spec))
+    torch.testing.assert_close(standardise(picture[None, None])[0, 0], served, atol=1e-5, rtol=1e-5)
+
+
+def test_torchvision_transforms_load():
+    assert transforms.__name__ == "torchvision.transforms.v2"

@@ -1,0 +1,155 @@
+"""The command line: the contract that scripts rely on, in processes of its own."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import small
+
+ROOT = Path(__file__).parents[1]
+
+
+def call(*arguments, expect=0):
+    done = subprocess.run(
+        [sys.executable, "-m", "retrieval", *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == expect, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A folder, a model trained on it in two epochs, and an archive of its train and val splits."""
+    root = tmp_path_factory.mktemp("world")
+    small.write_folder(root / "folder")
+    options = ("--encoder", "small", "--bits", "32", "--epochs", "2", "--batch", "8")
+    trained = call("train", root / "folder", "--out", root / "model", "--seed", "3", *options)
+    assert "Epoch 2 of 2" in trained.stderr
+    call("index", root / "folder", "--model", root / "model", "--out", root / "archive",
+         "--split", "train,val")  # fmt: skip
+    return root
+
+
+def test_search_json(world):
+    picture = world / "folder" / "images" / "00-0.png"
+    answer = json.loads(call("search", world / "archive", picture, "-k", 4, "--json").stdout)
+    assert set(answer) == {"query", "hits"} and len(answer["query"]["sha256"]) == 64
+    assert [hit["rank"] for hit in answer["hits"]] == [1, 2, 3, 4]
+    assert set(answer["hits"][0]) == {
+        "rank", "id", "distance", "bits", "label", "patient_id", "file", "identical",
+    }  # fmt: skip
+    first = answer["hits"][0]
+    assert (first["distance"], first["bits"], first["identical"]) == (0, 32, True)
+    assert (first["label"], first["patient_id"]) == ("bar", "p0")
+    without = json.loads(
+        call("search", world / "archive", picture, "-k", 4, "--without-self", "--json").stdout
+    )
+    assert [h["id"] for h in without["hits"][:3]] == [h["id"] for h in answer["hits"][1:]]
+
+
+def test_search_in_words(world):
+    lines = call("search", world / "archive", world / "folder" / "images" / "00-0.png").stdout
+    assert "identical picture" in lines.splitlines()[0] and len(lines.splitlines()) == 10
+
+
+def test_evaluate_json(world, tmp_path):
+    done = call("evaluate", world / "archive", "--queries", world / "folder", "--split", "test",
+                "--json", tmp_path / "out.json")  # fmt: skip
+    result = json.loads((tmp_path / "out.json").read_text())
+    assert result["queries"] == 4 and result["archive"]["count"] == 20
+    assert f"P@10 {result['at_k']['10']['precision']['value']:.3f}" in done.stdout
+    official = call("evaluate", world / "archive", "--queries", world / "folder", "--split", "test",
+                    "--protocol", "official")  # fmt: skip
+    assert "4 queries against 20 cases, 32 bits, protocol official" in official.stdout
+
+
+def test_train_again_with_the_same_seed_is_the_same_model(world, tmp_path):
+    options = ("--encoder", "small", "--bits", "32", "--epochs", "2", "--batch", "8")
+    call("train", world / "folder", "--out", tmp_path / "model", "--seed", "3", *options)
+    ids = [
+        json.loads((f / "model.json").read_text())["id"]
+        for f in (world / "model", tmp_path / "model")
+    ]
+    assert ids[0] == ids[1]
+    assert not (tmp_path / "model.partial").exists()
+
+
+def test_prune_verify_add_remove(world, tmp_path):
+    call("prune", world / "model", "--out", tmp_path / "pruned")
+    assert "is whole" in call("verify", tmp_path / "pruned").stdout
+    shutil.copytree(world / "archive", tmp_path / "archive")
+    shutil.copytree(world / "model", tmp_path / "model")
+    new = world / "folder" / "images" / "06-0.png"
+    call("add", tmp_path / "archive", new, "--label", "bar")
+    assert "21 cases is whole" in call("verify", tmp_path / "archive").stdout
+    hit = json.loads(call("search", tmp_path / "archive", new, "-k", 1, "--json").stdout)["hits"][0]
+    assert hit["identical"] and hit["label"] == "bar"
+    call("remove", tmp_path / "archive", hit["id"])
+    assert "20 cases is whole" in call("verify", tmp_path / "archive").stdout
+
+
+def test_inspect(world, tmp_path):
+    (tmp_path / "empty.dcm").write_bytes(b"")
+    picture = world / "folder" / "images" / "00-0.png"
+    done = call("inspect", picture, tmp_path / "empty.dcm", "--json", expect=1)
+    good, bad = (json.loads(line) for line in done.stdout.splitlines())
+    assert set(good) == set(bad) == {
+        "file", "ok", "format", "width", "height", "frames", "modality", "warnings", "error",
+    }  # fmt: skip
+    assert good["ok"] and (good["format"], good["width"], good["height"]) == ("PNG", 96, 72)
+    assert not bad["ok"] and bad["error"] == "The file is empty; copy or export it again."
+    assert "PNG, 96 x 72" in call("inspect", picture).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("search", "nowhere", "x.png"), "There is no archive nowhere"),
+        (("search", "{archive}", "x.png"), "x.png: There is no such file"),
+        (("search", "{archive}", "README.md"), "README.md: "),
+        (("search", "{archive}", "{picture}", "-k", "0"), "Cannot show 0 matches"),
+        (("index", "nowhere", "--model", "{model}", "--out", "/nowhere/a"), "is not a folder"),
+        (("index", "{folder}", "--model", "{model}", "--out", "{archive}"), "is not empty"),
+        (("index", "{folder}", "--model", "no", "--out", "{archive}2"), "There is no model no"),
+        (("train", "{folder}", "--out", "{model}"), "is not empty"),
+        (("train", "{folder}", "--out", "{model}2", "--encoder", "vgg"), "no encoder 'vgg'"),
+        (("evaluate", "{archive}", "--queries", "{folder}", "--split", "tset"), "tset"),
+        (("evaluate", "{archive}", "--queries", "{folder}", "--protocol", "x"), "no protocol 'x'"),
+        (("verify", "nowhere"), "There is no archive nowhere"),
+        (("remove", "{archive}", "zzz"), "has no case zzz"),
+        (("download", "imagenet", "--out", "/nowhere/x"), "imagenet"),
+    ],
+)
+def test_what_a_user_can_mend_is_one_sentence(world, arguments, sentence):
+    places = {
+        "archive": world / "archive",
+        "model": world / "model",
+        "folder": world / "folder",
+        "picture": world / "folder" / "images" / "00-0.png",
+    }
+    done = call(*(text.format(**places) for text in arguments), expect=1)
+    assert sentence in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1 and done.stderr.strip().endswith(".")
+    assert not done.stdout
+
+
+@pytest.mark.parametrize("arguments", [(), ("fly",), ("search",), ("search", "a", "b", "-k", "x")])
+def test_wrong_usage_exits_2(arguments):
+    call(*arguments, expect=2)
+
+
+def test_help_names_every_command():
+    text = call("--help").stdout
+    for name in ("train", "index", "add", "remove", "search", "inspect", "evaluate", "download",
+                 "verify", "bench"):  # fmt: skip
+        assert name in text

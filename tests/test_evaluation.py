@@ -1,0 +1,143 @@
+"""Whole evaluations against a slow one that goes through pictures one by one."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from retrieval import evaluation, indexing
+from retrieval.archive import open_archive
+from retrieval.datasets import read_folder
+from retrieval.errors import EvaluationError, ModelMismatch, PatientOverlap
+from retrieval.evaluation import cases_of_archive, cases_of_folder, evaluate
+from tests import small
+
+
+def expected_precision(gallery, query, k):
+    """Mean precision at k over ties, from sorted distances; `gallery` holds (code, hit)."""
+    bits = np.unpackbits(query)
+    ranked = sorted((int((np.unpackbits(code) != bits).sum()), hit) for code, hit in gallery)
+    cut = ranked[min(k, len(ranked)) - 1][0]
+    sure = [hit for distance, hit in ranked if distance < cut]
+    tied = [hit for distance, hit in ranked if distance == cut]
+    return (sum(sure) + (min(k, len(ranked)) - len(sure)) * sum(tied) / len(tied)) / k
+
+
+def slow_precision(archive, folder, model, k, allowed):
+    """Mean over the folder's cases of `expected_precision` among the rows `allowed` admits."""
+    entries = archive.catalogue.entries()
+    queries = cases_of_folder(folder, model)
+    values = []
+    for number, case in enumerate(folder.cases):
+        gallery = [
+            (code, entry.label == case.label)
+            for code, entry in zip(np.asarray(archive.codes), entries, strict=True)
+            if allowed(entry, case, queries.sha256[number])
+        ]
+        values.append(expected_precision(gallery, queries.codes[number], k))
+    return np.mean(values)
+
+
+@pytest.mark.parametrize("k", [1, 3, 10, 40])
+def test_own_patient_is_left_out(archive, folder, model, k):
+    result = evaluate(archive, model, cases_of_folder(folder, model))
+    oracle = slow_precision(
+        archive,
+        folder,
+        model,
+        k,
+        lambda entry, case, sha: entry.patient_id != case.patient_id and entry.sha256 != sha,
+    )
+    assert result.overall.at_k["precision"][0, k - 1] == pytest.approx(oracle)
+    assert result.overall.queries == 24 and result.archive_count == 24
+
+
+@pytest.mark.parametrize("k", [1, 5, 10])
+def test_official_protocol_ranks_the_other_splits(archive, folder, model, k):
+    test = folder.split(["test"])
+    result = evaluate(archive, model, cases_of_folder(test, model), protocol="official")
+    oracle = slow_precision(
+        archive, test, model, k, lambda entry, case, sha: entry.split in ("train", "val")
+    )
+    assert result.overall.at_k["precision"][0, k - 1] == pytest.approx(oracle)
+    assert result.archive_count == sum(case.split != "test" for case in folder.cases)
+
+
+def test_paper_protocol_counts_the_query_itself(archive, folder, model):
+    result = evaluate(archive, model, cases_of_folder(folder, model), protocol="paper")
+    oracle = slow_precision(archive, folder, model, 5, lambda *_: True)
+    assert result.overall.at_k["precision"][0, 4] == pytest.approx(oracle)
+
+
+def test_stored_cases_and_encoded_pictures_agree(archive, folder, model):
+    stored = evaluate(archive, model, cases_of_archive(archive, model)).json()
+    encoded = evaluate(archive, model, cases_of_folder(folder, model)).json()
+    assert {k: v for k, v in stored.items() if k != "per_label"}["map"]["value"] == pytest.approx(
+        encoded["map"]["value"]
+    )
+
+
+def test_a_constant_code_scores_chance(archive, folder, model):
+    cases = cases_of_archive(archive, model)
+    constant = evaluation.Cases(
+        np.zeros_like(cases.codes), cases.labels, cases.patients, cases.splits, cases.sha256
+    )
+    values, chance = evaluation._figures_of_queries(constant, constant, keep_own=False)
+    for k in (1, 5, 22):
+        np.testing.assert_allclose(values[:, k - 1], chance)
+
+
+def test_json_has_every_promised_figure(archive, folder, model):
+    result = json.loads(json.dumps(evaluate(archive, model, cases_of_folder(folder, model)).json()))
+    assert list(result["at_k"]) == [str(k) for k in range(1, 101)]
+    assert result["queries"] == 24 and result["archive"]["count"] == 24
+    assert result["model"]["id"] == model.id and result["protocol"] == "own-patient-out"
+    assert set(result["per_label"]) == {"bar", "disk"}
+    for group in (result, *result["per_label"].values()):
+        figures = [group["map"], *(f for at in group["at_k"].values() for f in at.values())]
+        assert len(figures) == 401
+        for figure in figures:
+            assert 0 <= figure["low"] <= figure["value"] <= figure["high"] <= 1
+
+
+def test_the_same_evaluation_gives_the_same_figures(archive, folder, model):
+    one, other = (evaluate(archive, model, cases_of_archive(archive, model)) for _ in range(2))
+    assert one.json() == other.json()
+
+
+def test_code_length_can_be_chosen(archive, folder, model):
+    result = evaluate(archive, model, cases_of_archive(archive, model, 8), bits=8)
+    assert result.bits == 8
+
+
+def test_leaks_are_refused(archive, folder, model, tmp_path):
+    cases = cases_of_folder(folder.split(["train"]), model)
+    with pytest.raises(EvaluationError, match="was trained on 16 of the queries"):
+        evaluate(archive, model, cases, protocol="official")
+    test = cases_of_folder(folder.split(["test"]), model)
+    renamed = evaluation.Cases(
+        test.codes, test.labels, np.full(len(test), "p0"), test.splits, test.sha256
+    )
+    with pytest.raises(PatientOverlap, match="1 patients stand both"):
+        evaluate(archive, model, renamed, protocol="official")
+    root = tmp_path / "copy"
+    shutil.copytree(folder.root, root)
+    target, source = folder.split(["test"]).cases[0], folder.split(["val"]).cases[0]
+    shutil.copy(root / source.file, root / target.file)
+    copied = cases_of_folder(read_folder(root).split(["test"]), model)
+    with pytest.raises(PatientOverlap, match="under another patient"):
+        evaluate(archive, model, copied, protocol="official")
+
+
+def test_other_refusals(archive, folder, model, tmp_path):
+    cases = cases_of_folder(folder, model)
+    with pytest.raises(EvaluationError, match="no protocol 'lenient'"):
+        evaluate(archive, model, cases, protocol="lenient")
+    with pytest.raises(ModelMismatch):
+        evaluate(archive, small.build_model(tmp_path / "other", folder, seed=9), cases)
+    only = indexing.index(folder.split(["test"]), model, tmp_path / "only")
+    with pytest.raises(EvaluationError, match="nothing but the split"):
+        evaluate(
+            open_archive(only.folder), model, cases_of_archive(only, model), protocol="official"
+        )

@@ -1,0 +1,102 @@
+"""The direction of the arrows: who may import what, read from the source."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import retrieval
+
+ROOT = Path(__file__).parents[1]
+MODULES = sorted((ROOT / "retrieval").rglob("*.py"))
+
+# Lower layers first; a module imports only from layers below its own.
+LAYERS = [
+    {"errors"},
+    {"storage", "scans", "dicom", "selection", "hashing", "metrics", "datasets", "catalogue"},
+    {"hamming", "sandbox", "encoder", "augmentation", "download"},
+    {"training", "model"},
+    {"archive"},
+    {"indexing", "evaluation"},
+    {"pipeline", "bench"},
+    {"__main__"},
+]
+SAME_LAYER = {("scans", "dicom"), ("dicom", "scans")}  # dicom builds Scans, scans asks it for DICOM
+HOMES = {
+    "torch": {"encoder", "augmentation", "training"},
+    "torchvision": {"augmentation"},
+    "pydicom": {"dicom", "synthetic"},
+    "sklearn": {"selection"},
+    "faiss": {"hamming"},
+    "sqlite3": {"catalogue"},
+    "streamlit": set(),
+    "plotly": set(),
+    "pickle": set(),
+}
+
+
+def name_of(path):
+    inside = path.relative_to(ROOT / "retrieval")
+    return inside.parts[0] if len(inside.parts) > 1 else inside.stem
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def level(name):
+    return next(number for number, layer in enumerate(LAYERS) if name in layer)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_each_library_has_its_home(path):
+    for imported in imports(path):
+        home = HOMES.get(imported.split(".")[0])
+        assert home is None or name_of(path) in home, f"{path.name} imports {imported}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_arrows_point_one_way(path):
+    own = name_of(path)
+    if own in ("__init__", "synthetic"):
+        return
+    for imported in imports(path):
+        parts = imported.split(".")
+        if parts[0] != "retrieval" or len(parts) < 2 or parts[1] in (own, "synthetic"):
+            continue
+        if (own, parts[1]) not in SAME_LAYER:
+            assert level(parts[1]) < level(own), f"{own} imports {parts[1]}"
+
+
+def test_every_module_has_its_layer():
+    known = set().union(*LAYERS, {"__init__", "synthetic"})
+    assert {name_of(path) for path in MODULES} == known
+
+
+def loaded_after(code):
+    program = f"import sys\n{code}\nprint(*sorted({{name.split('.')[0] for name in sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_the_package_and_the_archive_load_no_torch():
+    assert not {"torch", "numpy"} & loaded_after("import retrieval")
+    assert not {"torch", "sklearn"} & loaded_after("from retrieval.archive import open_archive")
+    assert "torch" not in loaded_after(
+        "from retrieval.__main__ import main\ntry: main(['--help'])\nexcept SystemExit: pass"
+    )
+
+
+def test_public_names():
+    assert retrieval.__all__ == sorted(retrieval.__all__) and len(retrieval.__all__) <= 15
+    for name in retrieval.__all__:
+        assert getattr(retrieval, name).__doc__, name
+    with pytest.raises(AttributeError):
+        retrieval.nothing  # noqa: B018

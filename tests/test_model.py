@@ -1,0 +1,107 @@
+"""Models on disk: same code from the full and the pruned one, damage is noticed."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from retrieval import model as models
+from retrieval import scans
+from retrieval.errors import ModelError, SelectionError
+from tests import small
+
+
+def decoded(folder):
+    return [scans.read(folder.path(case)) for case in folder.cases]
+
+
+def test_codes_are_the_thresholded_features_in_mrmr_order(folder, model):
+    features = model.encode([scan.pixels for scan in decoded(folder)[:5]])
+    assert features.shape == (5, 512) and features.dtype == np.float16
+    for row, code in zip(features, model.codes(features), strict=True):
+        bits = "".join(
+            "1" if float(row[column]) > float(model.thresholds[column]) else "0"
+            for column in model.ranking[:32]
+        )
+        assert "".join(f"{byte:08b}" for byte in code) == bits
+
+
+def test_pruned_model_has_the_same_id_and_codes(folder, model, tmp_path):
+    pruned = models.prune(model, tmp_path / "pruned")
+    pixels = [scan.pixels for scan in decoded(folder)]
+    assert pruned.id == model.id and pruned.columns.tolist() == model.ranking[:32].tolist()
+    full, few = model.encode(pixels), pruned.encode(pixels)
+    assert few.shape == (len(pixels), 32)
+    np.testing.assert_array_equal(pruned.codes(few), model.codes(full))
+    weights = [next(m.folder.glob("weights-*")).stat().st_size for m in (pruned, model)]
+    assert weights[0] < weights[1] / 3
+    with pytest.raises(ModelError, match="pruned already"):
+        models.prune(pruned, tmp_path / "again")
+
+
+def test_shorter_codes_are_prefixes_and_longer_ones_need_features(folder, model, tmp_path):
+    features = model.encode([decoded(folder)[0].pixels])
+    np.testing.assert_array_equal(model.codes(features, 16), model.codes(features)[:, :2])
+    assert model.codes(features, 512).shape == (1, 64)
+    pruned = models.prune(model, tmp_path / "pruned")
+    with pytest.raises(SelectionError, match="64 bits need features that are not stored"):
+        pruned.codes(pruned.encode([decoded(folder)[0].pixels]), 64)
+    with pytest.raises(SelectionError):
+        model.codes(features, 520)
+
+
+def test_building_again_gives_the_same_model(folder, model, tmp_path):
+    again = small.build_model(tmp_path / "again", folder)
+    assert again.id == model.id
+    other = small.build_model(tmp_path / "other", folder, seed=1)
+    assert other.id != model.id
+
+
+def test_selection_and_thresholds_see_training_pictures_alone(folder, model, tmp_path):
+    """Changing every picture outside the train split changes nothing of a model."""
+    root = tmp_path / "folder"
+    shutil.copytree(folder.root, root)
+    for case in folder.cases:
+        if case.split != "train":
+            shutil.copy(folder.path(folder.cases[0]), root / case.file)
+    from retrieval.datasets import read_folder
+
+    assert small.build_model(tmp_path / "model", read_folder(root)).id == model.id
+
+
+def test_it_knows_what_it_was_trained_on(folder, model):
+    for case, scan in zip(folder.cases, decoded(folder), strict=True):
+        assert model.saw(scan.sha256) == (case.split == "train")
+
+
+def test_damage_is_noticed(model, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(model.folder, copy)
+    about = json.loads((copy / "model.json").read_text())
+    about["thresholds"][about["ranking"][0]] += 1.0
+    (copy / "model.json").write_text(json.dumps(about))
+    with pytest.raises(ModelError, match="does not match its id"):
+        models.verify(models.load(copy))
+    weights = next(copy.glob("weights-*"))
+    weights.write_bytes(weights.read_bytes()[:-1] + b"?")
+    with pytest.raises(ModelError, match="does not match its checksum"):
+        models.verify(models.load(copy))
+    weights.unlink()
+    with pytest.raises(ModelError, match="missing or cut off"):
+        models.load(copy)
+    models.verify(model)
+
+
+def test_refusals(folder, model, tmp_path):
+    with pytest.raises(ModelError, match="There is no model nowhere; shipped models:"):
+        models.load("nowhere")
+    with pytest.raises(ModelError, match="is not empty"):
+        small.build_model(model.folder, folder)
+    with pytest.raises(SelectionError, match="not 12"):
+        small.build_model(tmp_path / "odd", folder, bits=12)
+
+
+@pytest.mark.parametrize("name", models.shipped())
+def test_shipped_models_are_whole(name):
+    models.verify(models.load(name))

@@ -1,0 +1,129 @@
+"""Training: the loss pair by pair, balanced batches, seeds, and going on after a stop."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from retrieval.encoder import from_tensors, spec_named
+from retrieval.errors import DataError
+from retrieval.training import Recipe, batches, contrastive_loss, train
+from tests import small
+
+SPEC = spec_named("small")
+
+
+def test_loss_is_that_of_the_pairs_one_by_one():
+    random = np.random.default_rng(0)
+    features = random.normal(size=(7, 5)).astype(np.float32)
+    labels = [0, 1, 0, 2, 1, 0, 2]
+    unit = features - features.mean(axis=0)
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+    same, apart = [], []
+    for i, j in itertools.combinations(range(7), 2):
+        distance = float(np.linalg.norm(unit[i] - unit[j]))
+        if labels[i] == labels[j]:
+            same.append(distance**2)
+        else:
+            apart.append(max(0.0, 1.3 - distance) ** 2)
+    expected = np.mean(same) + np.mean(apart)
+    found = contrastive_loss(torch.from_numpy(features), torch.tensor(labels), margin=1.3)
+    assert found.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_loss_has_a_gradient_even_for_two_equal_features():
+    features = torch.ones(4, 3, requires_grad=True)
+    contrastive_loss(
+        features * torch.arange(4)[:, None], torch.tensor([0, 0, 1, 1]), 1.0
+    ).backward()
+    assert torch.isfinite(features.grad).all()
+
+
+def test_batches_hold_each_label_alike_and_no_patient_twice():
+    random = np.random.default_rng(1)
+    patients = np.sort(random.integers(0, 40, 200))
+    labels = (patients % 3 == 0).astype(np.intp)
+    recipe = Recipe(batch=16, seed=3)
+    drawn = list(batches(labels, patients, recipe, epoch=0))
+    assert len(drawn) == 200 // 16
+    for rows in drawn:
+        assert np.bincount(labels[rows]).tolist() == [8, 8]
+        assert len(set(patients[rows])) == 16
+    again = list(batches(labels, patients, recipe, epoch=0))
+    other = list(batches(labels, patients, recipe, epoch=1))
+    assert np.array_equal(drawn, again) and not np.array_equal(drawn, other)
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    drawn = [(label, seed) for seed in range(8) for label in small.LABELS]
+    scans = [small.picture(label, seed).astype(np.float32) / 255 for label, seed in drawn]
+    labels = [label for label, _ in drawn]
+    return scans, labels, [f"{label}-{seed}" for label, seed in drawn]
+
+
+RECIPE = Recipe(epochs=3, batch=8, seed=4)
+
+
+def run(pictures, recipe=RECIPE, **options):
+    scans, labels, patients = pictures
+    return train(scans, labels, patients, spec=SPEC, recipe=recipe, **options)
+
+
+def same(one, other):
+    return all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def test_a_seed_reproduces_a_run_and_another_does_not(pictures):
+    one = run(pictures)
+    assert same(one, run(pictures))
+    assert not same(one, run(pictures, Recipe(epochs=3, batch=8, seed=5)))
+
+
+def test_a_stopped_run_goes_on_to_the_same_weights(pictures, tmp_path):
+    whole = run(pictures)
+
+    def stop(done, total, loss):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(pictures, checkpoints=tmp_path, progress=stop)
+    seen = []
+    resumed = run(pictures, checkpoints=tmp_path, progress=lambda done, *_: seen.append(done))
+    assert seen == [3]
+    assert same(whole, resumed)
+
+
+def test_a_checkpoint_of_other_settings_is_refused(pictures, tmp_path):
+    run(pictures, Recipe(epochs=1, batch=8), checkpoints=tmp_path)
+    with pytest.raises(DataError, match="other settings"):
+        run(pictures, Recipe(epochs=1, batch=8, seed=9), checkpoints=tmp_path)
+
+
+def test_training_pulls_the_labels_apart(pictures):
+    """Held-out drawings of one kind come closer to each other than to the other kind."""
+
+    def separation(recipe):
+        encoder = from_tensors(SPEC, run(pictures, recipe))
+        held_out = [
+            small.picture(label, seed).astype(np.float32) / 255
+            for label in small.LABELS
+            for seed in range(100, 110)
+        ]
+        features = encoder.encode(held_out)
+        features = features - features.mean(axis=0)
+        features /= np.linalg.norm(features, axis=1, keepdims=True)
+        cosine = features @ features.T
+        return cosine[:10, :10].mean() + cosine[10:, 10:].mean() - 2 * cosine[:10, 10:].mean()
+
+    untrained = separation(Recipe(epochs=0))
+    trained = separation(Recipe(epochs=25, batch=16, seed=0))
+    assert trained > untrained + 0.5
+
+
+def test_one_label_is_refused(pictures):
+    scans, _, patients = pictures
+    with pytest.raises(DataError, match="at least two labels"):
+        train(scans, ["disk"] * len(scans), patients, spec=SPEC, recipe=RECIPE)
