@@ -110,6 +110,9 @@ def _parser() -> argparse.ArgumentParser:
     verify = command(_verify, "Check every file of an archive or model against its manifest.")
     verify.add_argument("target")
 
+    report = command(_report, "Put the stored results into a document, between its marks.")
+    report.add_argument("document", type=Path)
+
     bench = command(_bench, "Time the parts against plain implementations, as ratios in one run.")
     bench.add_argument("--json", type=Path, metavar="OUT")
     return parser
@@ -265,7 +268,7 @@ def _described(report: dict[str, object]) -> str:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from retrieval import pipeline, storage
+    from retrieval import pipeline, report, storage
 
     result = pipeline.evaluate_archive(
         options.archive,
@@ -284,14 +287,12 @@ def _evaluate(options: argparse.Namespace) -> None:
     )
     groups = {"all": result.overall, **result.per_label}
     for name, curves in groups.items():
-        figures = [f"P@{k} {_interval(curves.at_k['precision'][:, k - 1])}" for k in (1, 5, 10, 50)]
-        figures.append(f"mAP {_interval(curves.map)}")
+        found = curves.json()
+        figures = [
+            f"P@{k} {report.interval(found['at_k'][str(k)]['precision'])}" for k in report.DEPTHS
+        ]
+        figures.append(f"mAP {report.interval(found['map'])}")
         print(f"{name} ({curves.queries}; chance {curves.chance:.3f}): {', '.join(figures)}")
-
-
-def _interval(figure: Sequence[float]) -> str:
-    value, low, high = figure
-    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def _download(options: argparse.Namespace) -> None:
@@ -322,6 +323,13 @@ def _verify(options: argparse.Namespace) -> None:
     from retrieval import pipeline
 
     print(pipeline.verify(options.target))
+
+
+def _report(options: argparse.Namespace) -> None:
+    from retrieval import report
+
+    report.update(options.document)
+    print(f"The results in {options.document} are up to date.")
 
 
 def _bench(options: argparse.Namespace) -> None:

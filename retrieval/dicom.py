@@ -25,7 +25,8 @@ from pydicom.pixels.utils import as_pixel_options
 
 from retrieval import scans
 from retrieval.errors import ScanError, ScanTooLarge, UnreadableScan, UnsupportedScan
-from retrieval.scans import FloatImage, Limits, Scan
+from retrieval.greys import FloatImage, extent, grey, looked_up, stretch, window
+from retrieval.scans import Limits, Scan
 
 NATIVE = (
     uid.ImplicitVRLittleEndian,
@@ -244,7 +245,7 @@ def _colour(
     if photometric == "PALETTE COLOR":
         stored = apply_color_lut(stored, dataset)[..., :3]
         bits = stored.dtype.itemsize * 8
-    pixels, notes = scans.grey((stored >> max(0, bits - 8)).astype(np.uint8))
+    pixels, notes = grey((stored >> max(0, bits - 8)).astype(np.uint8))
     if bits > 8:
         notes += (scans.DEEP_COLOUR,)
     return pixels, notes
@@ -256,15 +257,15 @@ def _grey(
     """Turn stored values (H, W) to grey in [0, 1] with dark = air."""
     visible = _visible(stored, dataset)
     values = _rescaled(stored, dataset)
-    low, high = scans.extent(_shown(values, visible))
+    low, high = extent(_shown(values, visible))
     notes: tuple[str, ...] = ()
     in_hu = code == "CT" and _is_hounsfield(low, dataset)
     if code == "CT" and not in_hu:
         notes += ("This CT is not in Hounsfield units; the lung window was not applied.",)
     # Of a CT never the header's window: a scanner's preset must not change what is found.
-    pixels = _linear(values, LUNG_LEVEL, LUNG_WIDTH) if in_hu else _header_window(values, dataset)
+    pixels = window(values, LUNG_LEVEL, LUNG_WIDTH) if in_hu else _header_window(values, dataset)
     if pixels is None or np.ptp(_shown(pixels, visible)) == 0:
-        pixels = scans.stretch(values, low, high)
+        pixels = stretch(values, low, high)
         if in_hu or _has_window(dataset):
             notes += (UNUSABLE_WINDOW,)
     # HU grow with density, whatever MONOCHROME1 says about display.
@@ -290,7 +291,7 @@ def _visible(stored: NDArray[Any], dataset: Dataset) -> NDArray[np.bool_] | None
 def _rescaled(stored: NDArray[Any], dataset: Dataset) -> NDArray[np.floating]:
     """Stored values in the units of the modality, HU for CT (PS3.3 C.11.1)."""
     if tables := dataset.get("ModalityLUTSequence"):
-        return _looked_up(stored, *_table(tables[0]))
+        return looked_up(stored, *_table(tables[0]))
     slope, intercept = _numbers(dataset, "RescaleSlope"), _numbers(dataset, "RescaleIntercept")
     wide = np.float32 if stored.dtype.itemsize <= 2 else np.float64
     return stored.astype(wide) * wide((*slope, 1)[0]) + wide((*intercept, 0)[0])
@@ -300,11 +301,6 @@ def _is_hounsfield(low: float, dataset: Dataset) -> bool:
     """Whether CT values from `low` up are HU: air lies below zero, and no other unit is named."""
     below_zero = low < 0 or (*_numbers(dataset, "RescaleIntercept"), 0)[0] < 0
     return below_zero and _text(dataset, "RescaleType") in ("", "HU")
-
-
-def _linear(values: NDArray[np.floating], level: float, width: float) -> FloatImage:
-    """A linear window to [0, 1] (PS3.3 C.11.2.1.3.2)."""
-    return np.clip((values - level) / width + 0.5, 0, 1).astype(np.float32, copy=False)
 
 
 def _has_window(dataset: Dataset) -> bool:
@@ -325,17 +321,17 @@ def _windowed(values: NDArray[np.floating], dataset: Dataset) -> FloatImage:
     """Values (H, W) through the VOI LUT or window of the header, to [0, 1] (PS3.3 C.11.2)."""
     if tables := dataset.get("VOILUTSequence"):
         first, table = _table(tables[0])
-        return _looked_up(values, first, scans.stretch(table, *scans.extent(table)))
+        return looked_up(values, first, stretch(table, *extent(table)))
     level, width = _numbers(dataset, "WindowCenter")[0], _numbers(dataset, "WindowWidth")[0]
     function = _text(dataset, "VOILUTFunction") or "LINEAR"
     if not (math.isfinite(level) and 0 < width < math.inf):
         raise ValueError("no window")
     if function == "LINEAR_EXACT":
-        return _linear(values, level, width)
+        return window(values, level, width)
     if function == "SIGMOID":
         return (1 / (1 + np.exp(-4 * (values - level) / width))).astype(np.float32)
     if function == "LINEAR" and width > 1:
-        return _linear(values, level - 0.5, width - 1)
+        return window(values, level - 0.5, width - 1)
     raise ValueError("no window")
 
 
@@ -348,11 +344,6 @@ def _table(item: Dataset) -> tuple[int, NDArray[np.float32]]:
         order = "<" if item.original_encoding[1] else ">"
         entries = np.frombuffer(entries, "u1" if len(entries) < 2 * count else f"{order}u2")
     return first, np.asarray(entries, dtype=np.float32)[:count]
-
-
-def _looked_up(values: NDArray[Any], first: int, table: NDArray[np.float32]) -> NDArray[np.float32]:
-    index = np.clip(values.astype(np.float64) - first, 0, table.size - 1)
-    return table[index.astype(np.intp)]
 
 
 def _is_inverse(dataset: Dataset, photometric: str) -> bool:

@@ -15,18 +15,16 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from retrieval.errors import BlankScan, ScanError, ScanTooLarge, UnreadableScan, UnsupportedScan
+from retrieval import signatures
+from retrieval.errors import ScanError, ScanTooLarge, UnreadableScan, UnsupportedScan
+from retrieval.greys import ByteImage, FloatImage, eight_bit, extent, grey, stretch
 
 Decode: TypeAlias = Callable[..., "Scan"]  # decode(data, *, frame)
-FloatImage: TypeAlias = NDArray[np.float32]
-ByteImage: TypeAlias = NDArray[np.uint8]
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 DEEP_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
-COLOUR_TOLERANCE = 8  # grey levels: below it lies the chroma noise of a grey JPEG
 DEEP_GREY = "This picture has more than 8 bits; it was scaled from its darkest to its brightest."
 DEEP_COLOUR = "This picture has more than 8 bits per colour, of which 8 were read."
 TIFF_BITS, TIFF_PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0
@@ -119,7 +117,7 @@ def decode(data: bytes, *, frame: int | None = None, limits: Limits = LIMITS) ->
     # they raise may quote the file: hence Exception, and hence `from None`.
     except Exception:
         raise UnreadableScan(
-            f"The {_kind(data)} file is cut short or damaged; copy or export it again."
+            f"The {signatures.kind_of(data)} file is cut short or damaged; copy or export it again."
         ) from None
 
 
@@ -184,38 +182,6 @@ def choose_frame(frames: int, frame: int | None) -> int:
     return frame
 
 
-def extent(values: NDArray[Any]) -> tuple[float, float]:
-    """Darkest and brightest of some numbers; refuses a picture of one value or of NaN."""
-    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
-    if not math.isfinite(high - low):
-        raise BlankScan("Some pixels are not finite numbers; export the picture again.")
-    if low == high:
-        raise BlankScan("Every pixel has the same value; choose a picture that shows something.")
-    return low, high
-
-
-def stretch(values: NDArray[Any], low: float, high: float) -> FloatImage:
-    """Scale numbers to float32 [0, 1], `low` being 0 and `high` 1."""
-    wide = np.float32 if values.dtype.itemsize <= 2 else np.float64
-    scaled = (values.astype(wide) - wide(low)) / wide(high - low)
-    return np.clip(scaled, 0, 1).astype(np.float32, copy=False)
-
-
-def grey(colour: ByteImage) -> tuple[FloatImage, tuple[str, ...]]:
-    """Turn uint8 RGB (H, W, 3) to float32 (H, W) by the luma of ITU-R 601, with its warning."""
-    luma = np.asarray(Image.fromarray(colour).convert("L"))
-    red, green, blue = np.moveaxis(colour, 2, 0)  # far faster than a maximum over axis 2
-    high, low = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
-    differs = int((high - low).max()) > COLOUR_TOLERANCE
-    notes = ("This is a colour picture; it was turned to grey.",) if differs else ()
-    return eight_bit(luma), notes
-
-
-def eight_bit(levels: ByteImage) -> FloatImage:
-    """Scale uint8 (H, W) to float32 [0, 1], 255 being 1."""
-    return levels.astype(np.float32) / np.float32(255)
-
-
 def _load(path: Path, limits: Limits) -> bytes:
     try:
         if path.is_dir():
@@ -234,83 +200,18 @@ def _checked(scan: Scan, limits: Limits) -> Scan:
     return scan
 
 
-PICTURE_MAGIC = {
-    b"\x89PNG": "PNG",
-    b"\xff\xd8\xff": "JPEG",
-    b"II*\x00": "TIFF",
-    b"MM\x00*": "TIFF",
-    b"II+\x00": "TIFF",
-    b"MM\x00+": "TIFF",
-    b"BM": "BMP",
-}
-
-
-def _kind(data: bytes) -> str:
-    """The format by the first bytes, never by the file's name; "" where it is none read here."""
-    if data[128:132] == b"DICM":
-        return "DICOM"
-    return next((kind for magic, kind in PICTURE_MAGIC.items() if data.startswith(magic)), "")
-
-
 Reader: TypeAlias = Callable[[bytes, int | None, Limits], Scan]
 
 
 def _reader(data: bytes) -> Reader:
-    kind = _kind(data)
+    kind = signatures.kind_of(data)
     if not kind:
-        raise UnsupportedScan(_what_else(data))
+        raise UnsupportedScan(signatures.refusal(data))
     if kind != "DICOM":
         return _picture
     from retrieval import dicom
 
     return dicom.decode
-
-
-# (offset, magic, what it is, what to do)
-FOREIGN: tuple[tuple[int, bytes, str, str], ...] = (
-    (0, b"%PDF", "a PDF document", "save the picture in it as PNG"),
-    (0, b"PK\x03\x04", "a ZIP archive", "unpack it and choose one picture"),
-    (0, b"\x1f\x8b", "a gzip archive", "unpack it and choose one picture"),
-    (0, b"7z\xbc\xaf", "a 7z archive", "unpack it and choose one picture"),
-    (0, b"Rar!", "a RAR archive", "unpack it and choose one picture"),
-    (257, b"ustar", "a tar archive", "unpack it and choose one picture"),
-    (344, b"n+1\x00", "a NIfTI volume", "export one slice as DICOM or PNG"),
-    (344, b"ni1\x00", "a NIfTI volume", "export one slice as DICOM or PNG"),
-    (0, b"GIF8", "a GIF picture", "save it as PNG"),
-    (8, b"WEBP", "a WebP picture", "save it as PNG"),
-    (4, b"jP  ", "a JPEG 2000 picture outside DICOM", "save it as PNG"),
-    (4, b"ftyp", "a HEIC picture or a film", "save one picture as PNG"),
-    (0, b"8BPS", "a Photoshop picture", "save it as PNG"),
-    (0, b"\x93NUMPY", "a NumPy array", "save it as 16-bit PNG"),
-    (0, b"\x7fELF", "a program", "choose a picture"),
-    (0, b"MZ", "a program", "choose a picture"),
-)
-# Group 0002 or 0008, in either byte order, opens a DICOM data set (PS3.10 7.1).
-BARE_DICOM = (b"DICM", b"\x02\x00\x00\x00", b"\x08\x00", b"\x00\x08\x00")
-MARKUP = ((b"<!doctype html", "a web page"), (b"<html", "a web page"), (b"<", "an XML or SVG file"))
-
-
-def _what_else(data: bytes) -> str:
-    """One sentence on a file that is neither DICOM nor a picture format read here."""
-    for offset, magic, what, remedy in FOREIGN:
-        if data.startswith(magic, offset):
-            return f"This is {what}, which is not read here; {remedy}."
-    if data.startswith(BARE_DICOM):
-        return (
-            "This looks like DICOM data without the preamble of a DICOM file, so its encoding "
-            "would have to be guessed; export it again as a DICOM file (PS3.10)."
-        )
-    head = data[:512].lstrip().lower()
-    for start, what in MARKUP:
-        if head.startswith(start):
-            return f"This is {what}, not a picture; choose DICOM, PNG, JPEG, TIFF or BMP."
-    if _is_text(data[:512]):
-        return "This is a text file, not a picture; choose DICOM, PNG, JPEG, TIFF or BMP."
-    return "This is no picture that is known here; choose DICOM, PNG, JPEG, TIFF or BMP."
-
-
-def _is_text(head: bytes) -> bool:
-    return all(byte >= 32 or byte in b"\t\n\r\f" for byte in head) and head.isascii()
 
 
 def _picture(data: bytes, frame: int | None, limits: Limits) -> Scan:

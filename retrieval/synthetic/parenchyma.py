@@ -13,6 +13,7 @@ AIR, BLOOD, FLUID, BRONCHUS = -1000.0, 50.0, 30.0, -250.0
 
 
 def paint_lung(canvas: Field, cut: Slice, side: int) -> None:
+    """Paint one lung, with what disease has put into it, onto a canvas of HU in place."""
     chest, grid, lung = cut.chest, cut.grid, cut.lungs[side]
     inside = coverage(lung, cut.soft)
     if not inside.any():

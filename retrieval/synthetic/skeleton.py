@@ -11,7 +11,7 @@ from .bones import DISC_SPACING, rib_fall
 from .regions import cage_level
 from .shapes import Field, Grid, Tube, coverage, tube_distance
 
-Path = list[tuple[float, float, float]]
+Course = list[tuple[float, float, float]]
 
 
 def frontal_bones(chest: Anatomy, grid: Grid) -> Field:
@@ -40,7 +40,11 @@ def rib(chest: Anatomy, grid: Grid, number: int, side: int) -> Field:
 
 
 def shell(
-    grid: Grid, path: Path, radius: float, cortex: float, weight: NDArray[np.float64] | None = None
+    grid: Grid,
+    path: Course,
+    radius: float,
+    cortex: float,
+    weight: NDArray[np.float64] | None = None,
 ) -> Field:
     """A hollow bone along a path (x, y, z), thicker where it runs along the ray."""
     nearest = np.full((len(grid.z), len(grid.x)), 1e3, np.float32)
