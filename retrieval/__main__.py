@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     index.add_argument("--out", type=Path, required=True)
     index.add_argument("--split", type=_words, help="only these splits, such as train,val")
     index.add_argument(
-        "--no-pictures", action="store_true", help="do not remember where the pictures lie"
+        "--pictures", default="link", help="link to them, copy them into the archive, or none"
     )
 
     add = command(_add, "Add pictures to an archive.")
@@ -179,7 +179,7 @@ def _index(options: argparse.Namespace) -> None:
             folder,
             model.load(options.model),
             options.out,
-            link_pictures=not options.no_pictures,
+            pictures=options.pictures,
             read=decoder.read,
             progress=_progress("Encoded"),
         )

@@ -146,7 +146,7 @@ def _case(row: Row, where: str) -> Case:
         split=_known_split(row.get("split", "").lower(), where),
         subtype=row.get("subtype", ""),
         source=row.get("source", "") or row.get("source_group", ""),
-        doi=row.get("doi", ""),
+        doi="".join(row.get("doi", "").split()),  # a DOI holds no space; some tables do
         note=row.get("note", ""),
     )
 

@@ -15,23 +15,17 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from http.client import HTTPException, HTTPResponse
-from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NoReturn
 from urllib import request
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
+from retrieval.covid_ct import derive, pixels_sha256
 from retrieval.datasets import TABLE_NAME, Case, read_folder
 from retrieval.errors import DownloadError, RetrievalError
 
 Progress = Callable[[int, int, str], None]
-
-LONG_SIDE = 600
 
 _BLOCK = 1 << 16
 # Deflate is the only compression whose reader keeps to the ceiling it is given.
@@ -112,25 +106,6 @@ def read_originals(table: Path) -> tuple[Original, ...]:
     """Read the table of published pictures that ships with the product."""
     with table.open(encoding="utf-8", newline="") as stream:
         return tuple(_original(row) for row in csv.DictReader(stream))
-
-
-def derive(content: bytes, *, masked: bool) -> Image.Image:
-    """Turn a published picture into the 8-bit grey one that models are trained on."""
-    with Image.open(BytesIO(content)) as picture:
-        pixels = _grey(picture)
-    # Before resizing, which would smear the hidden text over the edge of the mask.
-    image = Image.fromarray(_without_corner(pixels) if masked else pixels)
-    longest = max(image.size)
-    if longest <= LONG_SIDE:
-        return image
-    width, height = (round(side * LONG_SIDE / longest) for side in image.size)
-    return image.resize((width, height), Image.Resampling.LANCZOS)
-
-
-def pixels_sha256(image: Image.Image) -> str:
-    """Return the digest of a grey picture's size and pixels, whatever file it came from."""
-    size = f"{image.width}x{image.height}:".encode()
-    return hashlib.sha256(size + image.tobytes()).hexdigest()
 
 
 def _original(row: dict[str, str]) -> Original:
@@ -299,25 +274,3 @@ def _write_table(table: Path, digests: dict[Original, str]) -> None:
         writer = csv.DictWriter(stream, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-
-
-def _grey(picture: Image.Image) -> NDArray[np.uint8]:
-    if picture.mode.startswith(("I", "F")):
-        return _stretched(np.asarray(picture, dtype=np.float64))
-    opaque = Image.new("RGBA", picture.size, "black")
-    opaque.alpha_composite(picture.convert("RGBA"))
-    return np.asarray(opaque.convert("L"))
-
-
-def _stretched(values: NDArray[np.float64]) -> NDArray[np.uint8]:
-    low, high = values.min(), values.max()
-    return np.rint((values - low) * (255 / max(high - low, 1))).astype(np.uint8)
-
-
-def _without_corner(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Cover the top right corner, where a date of birth stands, with one grey value."""
-    height, width = pixels.shape
-    bottom, left = round(0.075 * height), int(0.70 * width)
-    covered = pixels.copy()
-    covered[:bottom, left:] = int(np.median(pixels[bottom : 2 * bottom, left:]))
-    return covered

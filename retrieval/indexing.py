@@ -33,6 +33,8 @@ from retrieval.hashing import Codes, Features
 from retrieval.model import ID_LENGTH, Model
 from retrieval.scans import Scan
 
+PICTURES = ("link", "copy", "none")
+
 Progress = Callable[[int, int], None]  # pictures done, pictures in all
 Reader = Callable[[Path], Scan]
 
@@ -42,21 +44,24 @@ def index(
     model: Model,
     out: Path,
     *,
-    link_pictures: bool = True,
+    pictures: str = "link",
     read: Reader = scans.read,
     progress: Progress | None = None,
 ) -> Archive:
     """Encode every picture of `folder` and write a new archive at `out`.
 
-    Without `link_pictures` the archive does not remember where the pictures lie.
+    `pictures` is one of PICTURES: the archive remembers where they lie ("link"),
+    holds 8-bit copies without any tag ("copy"), or knows nothing of them ("none").
     """
     storage.require_free(out, ArchiveError)
-    cases = folder.cases
-    features, sha256 = _encode([folder.path(case) for case in cases], model, read, progress)
+    if pictures not in PICTURES:
+        raise ArchiveError(f"Pictures can be {', '.join(PICTURES)}, not {pictures!r}.")
+    paths = [folder.path(case) for case in folder.cases]
+    features, sha256 = _encode(paths, model, read, progress)
     entries = [
         Entry("", digest, case.label, case.patient_id, case.split, case.subtype, case.source,
-              case.doi, case.note, case.file)
-        for case, digest in zip(cases, sha256, strict=True)
+              case.doi, case.note, _copy_name(digest) if pictures == "copy" else case.file)
+        for case, digest in zip(folder.cases, sha256, strict=True)
     ]  # fmt: skip
     about = {
         "schema": SCHEMA,
@@ -64,9 +69,12 @@ def index(
         "model": _model_link(model, out),
         "modality": model.modality,
         "columns": model.columns.tolist(),
-        "pictures": _link(folder.root, out) if link_pictures else "",
+        "pictures": _link(folder.root, out) if pictures == "link" else "",
     }
     _write(storage.create, out, about, model.codes(features), features, entries)
+    if pictures == "copy":
+        for path in paths:
+            _keep_copy(out, read(path))
     return open_archive(out)
 
 
@@ -88,12 +96,10 @@ def add(
         known.add(scan.sha256)
     _require_full_features(archive, model)
     features = model.encode([scan.pixels for scan in decoded])
-    pictures = archive.folder / "pictures"
-    pictures.mkdir(exist_ok=True)
     entries = []
     for scan in decoded:
-        file = f"{scan.sha256[:ID_LENGTH]}.png"
-        storage.replace_bytes(pictures / file, scan.png())
+        file = _copy_name(scan.sha256)
+        _keep_copy(archive.folder, scan)
         group = own_group(file)
         entries.append(Entry("", scan.sha256, label, group, "", "", "added", "", "", file))
     return _rewrite(
@@ -124,6 +130,17 @@ def remove(archive: Archive, ids: Iterable[str]) -> Archive:
     for entry in (entry for entry, keep in zip(entries, kept, strict=True) if not keep):
         (archive.folder / "pictures" / entry.file).unlink(missing_ok=True)
     return smaller
+
+
+def _copy_name(sha256: str) -> str:
+    return f"{sha256[:ID_LENGTH]}.png"
+
+
+def _keep_copy(archive: Path, scan: Scan) -> None:
+    """Keep the 8-bit picture, which holds no patient tag, inside the archive's folder."""
+    folder = archive / "pictures"
+    folder.mkdir(exist_ok=True)
+    storage.replace_bytes(folder / _copy_name(scan.sha256), scan.png())
 
 
 def _encode(

@@ -203,11 +203,20 @@ def test_pictures_are_found_beside_in_the_source_or_in_the_data_folder(
     linked = indexing.index(folder, model, tmp_path / "linked")
     entry = linked.catalogue.entries([0])[0]
     assert linked.picture(entry).samefile(folder.root / entry.file)
-    loose = indexing.index(folder, model, tmp_path / "loose", link_pictures=False)
+    loose = indexing.index(folder, model, tmp_path / "loose", pictures="none")
     assert loose.picture(entry) is None
     shutil.copytree(folder.root, tmp_path / "data" / "loose")
     monkeypatch.setenv(archives.DATA_VARIABLE, str(tmp_path / "data"))
     assert loose.picture(entry).is_file()
+
+
+def test_an_archive_may_carry_its_pictures(folder, model, tmp_path):
+    carried = indexing.index(folder, model, tmp_path / "carried", pictures="copy")
+    for entry in carried.catalogue.entries():
+        assert carried.picture(entry).parent == tmp_path / "carried" / "pictures"
+        assert scans.read(carried.picture(entry)).sha256 == entry.sha256
+    with pytest.raises(ArchiveError, match="Pictures can be link, copy, none"):
+        indexing.index(folder, model, tmp_path / "other", pictures="move")
 
 
 def test_damage_is_noticed(own):

@@ -19,15 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from retrieval.datasets import read_folder
-from retrieval.download import (
-    COVID_CT,
-    Source,
-    derive,
-    download,
-    obtain,
-    pixels_sha256,
-    read_originals,
-)
+from retrieval.covid_ct import derive, pixels_sha256
+from retrieval.download import COVID_CT, Source, download, obtain, read_originals
 from retrieval.errors import DownloadError
 
 REAL = Path(__file__).parents[2] / "shared" / "data" / "covid-ct"

@@ -16,7 +16,7 @@ MODULES = sorted((ROOT / "retrieval").rglob("*.py"))
 LAYERS = [
     {"errors", "signatures"},
     {"greys"},
-    {"storage", "scans", "dicom", "selection", "hashing", "metrics", "datasets", "catalogue"},
+    {"storage", "scans", "dicom", "selection", "hashing", "metrics", "datasets", "catalogue", "covid_ct"},
     {"hamming", "sandbox", "encoder", "augmentation", "download"},
     {"training", "model"},
     {"archive", "report"},
