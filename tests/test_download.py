@@ -18,8 +18,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from retrieval.datasets import read_folder
 from retrieval.covid_ct import derive, pixels_sha256
+from retrieval.datasets import read_folder
 from retrieval.download import COVID_CT, Source, download, obtain, read_originals
 from retrieval.errors import DownloadError
 

@@ -7,11 +7,13 @@ import json
 import logging
 import re
 import tomllib
+import uuid
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from streamlit.runtime.caching import cache_data_api
 from streamlit.testing.v1 import AppTest
 
 from pages.common import figures, palette, words
@@ -35,6 +37,17 @@ def no_fetched_pictures(monkeypatch, tmp_path):
     """The pages see only what ships, whatever was fetched on this machine."""
     monkeypatch.setenv(archives.DATA_VARIABLE, str(tmp_path / "nothing"))
     monkeypatch.delenv("RETRIEVAL_ARCHIVES", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def visit(monkeypatch):
+    """Give each test a session of its own, and the means to start another: visit("name")."""
+
+    def as_visitor(name):
+        monkeypatch.setattr(cache_data_api, "get_session_id_or_throw", lambda: name)
+
+    as_visitor(f"visitor {uuid.uuid4()}")
+    return as_visitor
 
 
 @pytest.fixture(scope="session")
@@ -188,9 +201,10 @@ def test_more_than_twenty_matches_come_on_pages():
     assert any(one.value.startswith("**50 nearest of ") for one in app.markdown)
 
 
-def test_no_other_visitor_gets_a_cached_result(monkeypatch):
+def test_no_other_visitor_gets_a_cached_result(monkeypatch, visit):
     searches = counted(monkeypatch, Archive, "search")
     uploaded(started(), sample_bytes())
+    visit("another")
     other = started()
     assert ranks(other) == []
     uploaded(other, sample_bytes())
