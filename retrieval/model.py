@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,10 +59,16 @@ class Model:
     thresholds: npt.NDArray[np.float32]
     trained_on: frozenset[str]
     about: storage.Json
+    _loading: Lock = field(default_factory=Lock, repr=False)
+
+    @property
+    def encoder(self) -> Encoder:
+        """The network, loaded at first use, once even if several threads ask."""
+        with self._loading:
+            return self._encoder
 
     @cached_property
-    def encoder(self) -> Encoder:
-        """The network, loaded at first use."""
+    def _encoder(self) -> Encoder:
         from retrieval.encoder import from_tensors, spec_named
 
         return from_tensors(spec_named(self.encoder_name), self.weights())

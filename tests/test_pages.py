@@ -265,6 +265,12 @@ def test_another_archive_keeps_the_query():
     assert any(other.id in caption.value for caption in app.caption)
 
 
+def test_the_query_survives_a_visit_to_another_page():
+    app = uploaded(started(), sample_bytes())
+    app = app.switch_page("method.py").run().switch_page("search.py").run()
+    assert not app.exception and distances(app)[0] == 0
+
+
 def test_missing_pictures_are_said_once_and_on_each_card():
     app = uploaded(started(), sample_bytes())
     assert not app.info

@@ -1,0 +1,27 @@
+"""The app: `streamlit run app.py`, or `uvicorn app:app` behind a proxy."""
+
+import logging
+import os
+
+# One thread for one search: a second one waits for a busy neighbour longer than it ever saves.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import streamlit as st
+
+from pages.common import words
+
+log = logging.getLogger("retrieval.app")
+
+
+def report(error: Exception) -> bool:
+    """Log where a page failed, without any text that may come from a file, and apologise."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = f"{place.tb_frame.f_code.co_qualname}, line {place.tb_lineno}" if place else "start"
+    log.error("A page failed with %s in %s", type(error).__name__, where)
+    st.error(words.UNEXPECTED)
+    return True
+
+
+app = st.App("pages/frame.py", on_script_error=report)

@@ -1,0 +1,1 @@
+"""What the pages share: words, colours, cached resources, cards and charts."""

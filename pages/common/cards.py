@@ -1,0 +1,141 @@
+"""What the search page shows: samples to start from, the query, and the ranked cases."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.common import choices, engine, figures, palette, shelf, words
+from retrieval.archive import Archive, Hit, Hits
+from retrieval.errors import RetrievalError
+
+CARDS_A_PAGE = 20
+CARD_WIDTH = 190  # pixels, at least
+
+
+def samples() -> None:
+    """A row of synthetic scans to start from; their labels are not given away."""
+    offered, _ = shelf.offered()
+    found = [(archive, engine.samples(archive.id, archive)) for archive in offered.values()]
+    archive, entries = next(((a, e) for a, e in found if e), (None, []))
+    if archive is None:
+        return
+    st.subheader("Or start with a synthetic scan", anchor=False)
+    with st.grid(3, min_column_width=CARD_WIDTH):
+        for number, entry in enumerate(entries, start=1):
+            with st.container(border=True, gap="small"):
+                png = engine.picture(archive, entry)
+                if png:
+                    st.image(
+                        png,
+                        width="stretch",
+                        output_format="PNG",
+                        alt=f"Synthetic chest CT slice {number}",
+                    )
+                st.button(
+                    "Use this scan",
+                    key=f"sample-{entry.id}",
+                    width="stretch",
+                    on_click=choices.take_sample,
+                    args=(archive, entry),
+                )
+
+
+def query(found: engine.Query, archive: Archive) -> None:
+    """The scan that is asked about, with what was noticed while reading it."""
+    st.image(found.png, width="stretch", output_format="PNG", alt="The scan you asked about")
+    facts = [f"{found.width} × {found.height} pixels", found.format, found.modality]
+    st.caption(words.plain(", ".join(fact for fact in facts if fact)))
+    if found.trained_on:
+        st.badge(
+            "Used to train the model",
+            color=palette.CAUTION_BADGE,
+            help="The model has seen this picture with its label, so the ranking flatters.",
+        )
+    kind = archive.about.get("modality", "")
+    if found.modality and kind and found.modality != kind:
+        st.warning(words.plain(f"The file is {found.modality}; this archive holds {kind}."))
+    for warning in found.warnings:
+        st.caption(f":material/info: {words.plain(warning)}")
+
+
+def results(hits: Hits, archive: Archive, found: engine.Query) -> None:
+    """The ranked cases with their summary, as cards on pages of twenty."""
+    st.markdown(words.summary(hits, len(archive)))
+    trust = figures.trust(archive, len(hits))
+    if trust and not found.trained_on:
+        st.caption(trust)
+    if not any(archive.picture(hit.entry) for hit in hits.hits):
+        st.info(
+            "The pictures of this archive are not on this machine; "
+            "distances and labels are complete without them.",
+            icon=":material/image_not_supported:",
+        )
+    first = _page(hits, found)
+    with st.grid("auto", min_column_width=CARD_WIDTH):
+        for place in range(first, min(first + CARDS_A_PAGE, len(hits))):
+            with st.container(border=True, gap="xsmall", height="stretch"):
+                _card(hits, place, engine.picture(archive, hits[place].entry))
+    st.caption(words.cut(hits))
+
+
+def problem(error: RetrievalError) -> None:
+    """One sentence on why a scan could not be searched."""
+    st.error(words.plain(str(error)), icon=":material/error:")
+
+
+def _page(hits: Hits, found: engine.Query) -> int:
+    """Place of the first card of the page chosen."""
+    pages = -(-len(hits) // CARDS_A_PAGE)
+    if pages < 2:
+        return 0
+    key = f"page-{found.sha256[:16]}-{len(hits)}"
+    return (st.pagination(pages, key=key) - 1) * CARDS_A_PAGE
+
+
+def _card(hits: Hits, place: int, png: bytes | None) -> None:
+    hit = hits[place]
+    label = words.label(hit.entry.label)
+    distance = f"{hit.distance} of {hit.bits} bits"
+    if png:
+        alt = f"Match {hit.rank}: {label}, {distance} differ"
+        st.image(png, width="stretch", output_format="PNG", alt=alt)
+    st.markdown(f"**{hit.rank}. {words.plain(label, 60)}**")
+    st.progress(hit.distance / hit.bits)
+    st.markdown(f":small[{distance} · {words.gap(hits, place)}]")
+    _badges(hits, hit)
+    _origin(hit)
+    if not png:
+        st.caption(f":material/image_not_supported: {words.NO_PICTURE}")
+        st.page_link(words.ARCHIVE.file, label=words.GET_PICTURES)
+
+
+def _origin(hit: Hit) -> None:
+    entry = hit.entry
+    lines = [f":gray[Patient {words.plain(words.patient_group(entry.patient_id), 40)}]"]
+    link = words.doi_link(entry.doi)
+    if link:
+        lines.append(f":gray[Source] {link}")
+    elif entry.source != engine.SYNTHETIC:
+        lines.append(f":gray[Source {words.plain(entry.source or 'not known', 40)}]")
+    st.markdown("  \n".join(f":small[{line}]" for line in lines))
+
+
+def _badges(hits: Hits, hit: Hit) -> None:
+    tied = hit.tied or hits.beyond == hit.distance
+    note = words.plain(hit.entry.note)
+    badges = (
+        (hit.identical, "Identical picture", palette.IDENTICAL_BADGE, None),
+        (tied, "Tied", palette.TIED_BADGE, words.tie(hits, hit.distance)),
+        (
+            hit.entry.source == engine.SYNTHETIC,
+            "Synthetic",
+            palette.SYNTHETIC_BADGE,
+            "Drawn by a program; it shows no person.",
+        ),
+        (bool(note), "Note", palette.CAUTION_BADGE, note),
+    )
+    if any(badge[0] for badge in badges):
+        with st.container(horizontal=True, gap="xsmall"):
+            for holds, text, colour, tip in badges:
+                if holds:
+                    st.badge(text, color=colour, help=tip)

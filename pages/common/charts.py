@@ -1,0 +1,108 @@
+"""The curve of precision against the number of matches shown."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from pages.common import palette, words
+from pages.common.figures import CURVE, Json, Report
+
+HEIGHT = 460
+
+
+def precision(report: Report, printed: Json) -> None:
+    """Draw precision at k with its band, each label's line, chance, and the paper's points."""
+    figure = go.Figure()
+    _add_band(figure, report)
+    for place, label in enumerate(report.labels):
+        _add_label(figure, report, label, place)
+    _add_chance(figure, report)
+    _add_printed(figure, printed)
+    figure.update_layout(
+        height=HEIGHT,
+        margin={"l": 8, "r": 8, "t": 16, "b": 8},
+        legend={"orientation": "h", "y": -0.18, "x": 0},
+        hovermode="x unified",
+        xaxis={"title": "Matches shown, k", "range": [4, 51], "gridcolor": palette.GRID},
+        yaxis={
+            "title": "Precision",
+            "range": [0, 1.02],
+            "tickformat": ".0%",
+            "gridcolor": palette.GRID,
+        },
+    )
+    st.plotly_chart(
+        figure, width="stretch", config={"displayModeBar": False}, alt=_description(report)
+    )
+
+
+def _line(report: Report, label: str = "") -> list[tuple[float, float, float]]:
+    return [report.figure("precision", k, label) for k in CURVE]
+
+
+def _add_band(figure: go.Figure, report: Report) -> None:
+    ks = list(CURVE)
+    values, lows, highs = zip(*_line(report), strict=True)
+    figure.add_scatter(
+        x=ks + ks[::-1],
+        y=[*highs, *lows[::-1]],
+        fill="toself",
+        fillcolor=palette.BAND,
+        line={"width": 0},
+        hoverinfo="skip",
+        name="95 % interval",
+    )
+    figure.add_scatter(
+        x=ks,
+        y=values,
+        mode="lines",
+        line={"color": palette.ALL_QUERIES, "width": 3},
+        name="All queries",
+        hovertemplate="%{y:.1%}",
+    )
+
+
+def _add_label(figure: go.Figure, report: Report, label: str, place: int) -> None:
+    turn = place % len(palette.LABELS)
+    figure.add_scatter(
+        x=list(CURVE),
+        y=[value for value, _, _ in _line(report, label)],
+        mode="lines",
+        line={"color": palette.LABELS[turn], "dash": palette.LABEL_DASHES[turn], "width": 2},
+        name=f"Queries: {words.label(label)}",
+        hovertemplate="%{y:.1%}",
+    )
+
+
+def _add_chance(figure: go.Figure, report: Report) -> None:
+    figure.add_scatter(
+        x=[CURVE[0], CURVE[-1]],
+        y=[report.chance()] * 2,
+        mode="lines",
+        line={"color": palette.CHANCE, "dash": "dot", "width": 2},
+        name="Random order",
+        hovertemplate="%{y:.1%}",
+    )
+
+
+def _add_printed(figure: go.Figure, printed: Json) -> None:
+    inside = [k for k in printed["at_k"] if int(k) in CURVE]
+    figure.add_scatter(
+        x=[int(k) for k in inside],
+        y=[printed["at_k"][k]["precision"] for k in inside],
+        mode="markers",
+        marker={"color": palette.PRINTED, "symbol": "diamond", "size": 10},
+        name=f"Printed in the paper ({printed['queries']} queries)",
+        hovertemplate="%{y:.1%}",
+    )
+
+
+def _description(report: Report) -> str:
+    ends = ", ".join(
+        f"{words.percent(report.figure('precision', k)[0])} at {k}" for k in (5, 10, 50)
+    )
+    return (
+        f"Line chart of precision against matches shown. All queries: {ends}. "
+        f"A random order gives {words.percent(report.chance())}. The table below has the figures."
+    )

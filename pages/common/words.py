@@ -1,0 +1,202 @@
+"""Texts that stand in more than one place, plain words for labels, and safe text from outside."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+from urllib.parse import quote
+
+from retrieval.archive import Hits
+
+PRODUCT = "Lung image retrieval"
+NOT_FOR_DIAGNOSIS = "Research and teaching; not for diagnosis."
+UNEXPECTED = "Something went wrong on this page; reload it, or try another scan."
+NO_PICTURE = "Picture not on this machine"
+GET_PICTURES = "Get the pictures"
+NO_ARCHIVE = "There is no archive to search; index one with the commands of the Archive page."
+
+
+class PageWords(NamedTuple):
+    """How one page presents itself; `path` is its address, empty for the first page."""
+
+    file: str
+    path: str
+    menu: str
+    icon: str
+    heading: str
+    lead: str
+
+
+SEARCH = PageWords(
+    "search.py",
+    "",
+    "Search",
+    ":material/image_search:",
+    "Find similar chest CT cases",
+    "Give one CT slice and see the most similar archived cases, nearest first.",
+)
+EVALUATION = PageWords(
+    "evaluation.py",
+    "evaluation",
+    "Evaluation",
+    ":material/monitoring:",
+    "How well it works",
+    "Share of matches with the query's own label, measured with known cases.",
+)
+ARCHIVE = PageWords(
+    "archive.py",
+    "archive",
+    "Archive",
+    ":material/folder_open:",
+    "What is searched",
+    "The cases of each archive, where their pictures come from, and how to add your own.",
+)
+METHOD = PageWords(
+    "method.py",
+    "method",
+    "Method",
+    ":material/schema:",
+    "How it works",
+    "From a slice to a short code, and from codes to a ranked list.",
+)
+PAGES = (SEARCH, EVALUATION, ARCHIVE, METHOD)
+
+ARCHIVES = {"sample-ct": "Synthetic CT sample", "covid-ct": "COVID-CT"}
+LABELS = {
+    "covid": "COVID-19",
+    "noncovid": "No COVID-19",
+    "clear": "Clear lungs",
+    "ground-glass": "Ground-glass opacity",
+    "consolidation": "Consolidation",
+    "normal": "Normal",
+    "pneumonia": "Pneumonia",
+}
+SPLITS = {"train": "Training", "val": "Validation", "test": "Test", "": "Not split"}
+FORMAT_OF_DOI = re.compile(r"10\.\d{4,9}/\S+")
+
+
+class Protocol(NamedTuple):
+    """One way to measure: its name in the results, on screen, and what it means."""
+
+    name: str
+    title: str
+    meaning: str
+
+
+# The honest one first.
+PROTOCOLS = (
+    Protocol(
+        "official",
+        "New patients (official split)",
+        "Each query is a test picture of a patient whom neither the model nor the archive has "
+        "seen. Only this says what to expect for new patients, and only for pictures like these.",
+    ),
+    Protocol(
+        "own-patient-out",
+        "Own patient left out",
+        "Each query is compared with every case but its own picture and patient; the model may "
+        "have been trained on it.",
+    ),
+    Protocol(
+        "paper",
+        "Paper's own protocol (in-sample)",
+        "Each query is itself in the archive, beside other slices of its patient, and the model "
+        "may have been trained on it: this flatters, and serves only to compare with the paper.",
+    ),
+)
+
+INLINE_MARKUP = re.compile(r"([\\`*_\[\]<>$~&|])")
+LEADING_MARKUP = re.compile(r"^(\d*)([-+#=.)])")
+CONTROL = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]+")
+LINK_STARTS = re.compile(r"(?i)(:|@|\bwww)(?=\S)")
+WORD_JOINER = "\u2060"  # invisible
+
+
+def plain(text: str, limit: int = 300) -> str:
+    """Text from outside as markdown that shows it literally: no link, image, HTML or icon.
+
+    A joiner after each colon, at sign and "www" keeps addresses, :icons: and
+    :colour[directives] from being recognised in what is left after escaping.
+    """
+    line = CONTROL.sub(" ", text).strip()
+    if len(line) > limit:
+        line = f"{line[: limit - 1].rstrip()}…"
+    line = LINK_STARTS.sub(rf"\1{WORD_JOINER}", line)
+    return LEADING_MARKUP.sub(r"\1\\\2", INLINE_MARKUP.sub(r"\\\1", line))
+
+
+def label(name: str) -> str:
+    """A label in plain words; not yet safe as markdown."""
+    words = name.replace("-", " ").replace("_", " ").strip()
+    return LABELS.get(name, words[:1].upper() + words[1:] or "No label")
+
+
+def archive_title(name: str) -> str:
+    """An archive's name in plain words; not yet safe as markdown."""
+    return ARCHIVES.get(name, name)
+
+
+def patient_group(patient_id: str) -> str:
+    """A patient group without the file name that stands for an unknown patient."""
+    return "not known" if patient_id.startswith("file:") else patient_id
+
+
+def doi_link(doi: str) -> str:
+    """A markdown link to a DOI; empty for anything that is not one."""
+    if not FORMAT_OF_DOI.fullmatch(doi):
+        return ""
+    return f"[{plain(doi, 60)}](https://doi.org/{quote(doi, safe='/')})"
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun: 1 case, 746 cases."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def percent(share: float) -> str:
+    """A fraction as a percentage with one decimal."""
+    return f"{100 * share:.1f} %"
+
+
+def interval(figure: Sequence[float]) -> str:
+    """Value with its 95 % interval, as percentages."""
+    value, low, high = (100 * share for share in figure)
+    return f"{value:.1f} % ({low:.1f} to {high:.1f})"
+
+
+def summary(hits: Hits, total: int) -> str:
+    """What the nearest cases are, as markdown: never a verdict."""
+    labels = Counter(hit.entry.label for hit in hits.hits)
+    parts = ", ".join(f"{number} {plain(label(name))}" for name, number in labels.most_common())
+    return f"**{len(hits)} nearest of {total:,}:** {parts}. Similar is not the same diagnosis."
+
+
+def gap(hits: Hits, place: int) -> str:
+    """How much farther the case after this one is."""
+    following = hits[place + 1].distance if place + 1 < len(hits) else hits.beyond
+    if following is None:
+        return "last case"
+    step = following - hits[place].distance
+    return f"next: +{step}"
+
+
+def tie(hits: Hits, distance: int) -> str:
+    """How many of the cases shown share a distance."""
+    shown = sum(hit.distance == distance for hit in hits.hits)
+    further = ", as does at least one case after the list" if hits.beyond == distance else ""
+    return (
+        f"{shown} of the {len(hits)} cases listed differ{'s' if shown == 1 else ''} in "
+        f"{distance} bits{further}. The order among them means nothing."
+    )
+
+
+def cut(hits: Hits) -> str:
+    """Whether the end of the list separates cases of different distance."""
+    if hits.beyond is None:
+        return "These are all the cases of the archive."
+    last = hits[len(hits) - 1].distance
+    if hits.beyond == last:
+        return f"The next case has the same distance ({last} bits): the list ends within a tie."
+    return f"The next case differs in {hits.beyond} bits."

@@ -1,0 +1,81 @@
+"""Evaluation: precision curves and tables under named protocols."""
+
+import streamlit as st
+
+from pages.common import charts, choices, figures, words
+
+COLUMNS = {
+    "precision": "Precision",
+    "recall": "Recall",
+    "f_score": "F-score",
+    "ap_paper": "AP (paper's definition)",
+}
+
+reports = figures.reports()
+if not reports:
+    st.info("No evaluation is stored; run the evaluate command of the Archive page.")
+else:
+    names = list(dict.fromkeys(report.archive for report in reports))
+    archive = choices.current_archive()
+    name = archive.name if archive is not None and archive.name in names else names[0]
+    if len(names) > 1:
+        name = st.segmented_control(
+            "Archive measured", names, format_func=words.archive_title, default=name, required=True
+        )
+    offered = {report.protocol: report for report in reports if report.archive == name}
+    titles = {protocol.name: protocol for protocol in words.PROTOCOLS}
+    protocol = st.segmented_control(
+        "Protocol",
+        list(offered),
+        format_func=lambda name: titles[name].title,
+        default=next(iter(offered)),
+        required=True,
+        key="protocol",
+        bind="query-params",
+    )
+    report = offered[protocol]
+    printed = figures.printed()
+    about = report.about
+
+    st.markdown(titles[protocol].meaning)
+    with st.grid(4, min_column_width=150):
+        for k in (5, 10, 50):
+            value, low, high = report.figure("precision", k)
+            st.metric(
+                f"Precision at {k}",
+                words.percent(value),
+                delta=f"{words.percent(low)} to {words.percent(high)}",
+                delta_color="off",
+                delta_arrow="off",
+            )
+        st.metric("Random order", words.percent(report.chance()))
+    charts.precision(report, printed)
+    compared = f"The diamonds are the means the paper prints for {printed['queries']} queries; "
+    if protocol == "paper":
+        st.caption(f"{compared}its protocol is not stated, and is likely to be this one.")
+    else:
+        st.caption(f"{compared}they are not comparable with this protocol, only with the paper's.")
+
+    st.subheader("Figures by number of matches", anchor=False)
+    rows = [
+        {"k": str(k)}
+        | {title: words.interval(report.figure(key, k)) for key, title in COLUMNS.items()}
+        for k in figures.TABLE
+    ]
+    st.table(rows, border="horizontal", hide_index=True, alt="Figures with 95 % intervals by k")
+    st.caption(
+        "In brackets the 95 % interval, resampled by patient. Ties count with their expected "
+        "value. Recall is the share of all cases with the query's label. AP divides by the "
+        "matches found, as the paper does, and so flatters: read precision first."
+    )
+    st.caption(
+        words.plain(
+            f"{words.count(about['queries'], 'query', 'queries')} against "
+            f"{words.count(about['archive']['count'], 'case')}, codes of {about['bits']} bits, "
+            f"mean average precision {words.interval(report.map)}, "
+            f"archive {about['archive']['id']}, model {about['model']['id']}."
+        )
+    )
+    measured = archive is not None and archive.name == name
+    if measured and archive.about["model"]["id"] != about["model"]["id"]:
+        st.warning("These figures were measured with another model than the archive's now.")

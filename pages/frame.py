@@ -1,0 +1,45 @@
+"""The frame of every page: browser title, menu, heading, and the footer with its ids."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from pages.common import choices, engine, words
+from retrieval.errors import RetrievalError
+
+LOGO = Path(__file__).resolve().parents[1] / "assets" / "logo.svg"
+
+st.set_page_config(page_title=words.PRODUCT, page_icon=LOGO, layout="wide")
+st.logo(LOGO, size="large")
+
+pages = {
+    st.Page(
+        f"{Path(__file__).parent / page.file}",
+        title=page.menu,
+        icon=page.icon,
+        url_path=page.path or None,
+        default=not page.path,
+    ): page
+    for page in words.PAGES
+}
+chosen = st.navigation(list(pages), position="top")
+page = next(page for known, page in pages.items() if known.url_path == chosen.url_path)
+
+st.title(page.heading, anchor=False)
+st.caption(f"{page.lead} **{words.NOT_FOR_DIAGNOSIS}**")
+chosen.run()
+
+archive = choices.current_archive()
+if archive is not None:
+    try:
+        model = engine.model_of(archive)
+        st.space("small")
+        st.caption(
+            words.plain(
+                f"Archive {archive.name} ({archive.id}), model {model.name} ({model.id}), "
+                f"{archive.bits} bits. {words.NOT_FOR_DIAGNOSIS}"
+            )
+        )
+        engine.warm_up(archive)
+    except RetrievalError as error:
+        st.warning(words.plain(str(error)))
