@@ -16,11 +16,16 @@ if not reports:
     st.info("No evaluation is stored; run the evaluate command of the Archive page.")
 else:
     names = list(dict.fromkeys(report.archive for report in reports))
-    archive = choices.current_archive()
-    name = archive.name if archive is not None and archive.name in names else names[0]
+    name = names[0]
     if len(names) > 1:
         name = st.segmented_control(
-            "Archive measured", names, format_func=words.archive_title, default=name, required=True
+            "Archive measured",
+            names,
+            format_func=words.archive_title,
+            default=name,
+            required=True,
+            key="measured",
+            bind="query-params",
         )
     offered = {report.protocol: report for report in reports if report.archive == name}
     titles = {protocol.name: protocol for protocol in words.PROTOCOLS}
@@ -34,7 +39,7 @@ else:
         bind="query-params",
     )
     report = offered[protocol]
-    printed = figures.printed()
+    printed = figures.printed(name)
     about = report.about
 
     st.markdown(titles[protocol].meaning)
@@ -50,11 +55,8 @@ else:
             )
         st.metric("Random order", words.percent(report.chance()))
     charts.precision(report, printed)
-    compared = f"The diamonds are the means the paper prints for {printed['queries']} queries; "
-    if protocol == "paper":
-        st.caption(f"{compared}its protocol is not stated, and is likely to be this one.")
-    else:
-        st.caption(f"{compared}they are not comparable with this protocol, only with the paper's.")
+    if printed:
+        st.caption(words.printed_note(printed["queries"], protocol))
 
     st.subheader("Figures by number of matches", anchor=False)
     rows = [
@@ -76,6 +78,7 @@ else:
             f"archive {about['archive']['id']}, model {about['model']['id']}."
         )
     )
+    archive = choices.current_archive()
     measured = archive is not None and archive.name == name
     if measured and archive.about["model"]["id"] != about["model"]["id"]:
         st.warning("These figures were measured with another model than the archive's now.")

@@ -22,16 +22,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # One thread: a second one waits for a busy neighbour longer than it ever saves.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
+        sys.stdout.reconfigure(errors="backslashreplace")  # names may hold what a terminal cannot
         return options.run(options) or 0
     except RetrievalError as error:
-        print(f"{error}", file=sys.stderr)
+        print(" ".join(str(error).split()), file=sys.stderr)  # a file's name may hold a line break
     except BrokenPipeError:
         sys.stderr.close()
     except KeyboardInterrupt:
-        print("Stopped; nothing half-written was left.", file=sys.stderr)
+        print("Stopped; nothing unfinished is in use, run it again to go on.", file=sys.stderr)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(f"{where}{error.strerror or error}.", file=sys.stderr)
+        print(
+            f"{where}{error.strerror or error}; check the place and its free space.",
+            file=sys.stderr,
+        )
     return 1
 
 
@@ -50,11 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--encoder", default="paper", help="paper (335 x 580) or small")
     train.add_argument("--bits", type=int, default=64, help="code length, a multiple of 8")
     train.add_argument("--criterion", default="MID", help="mRMR criterion: MID, MIQ or FCQ")
-    train.add_argument("--modality", default="CT", help="CT or X-ray")
-    train.add_argument("--seed", type=int, default=0)
-    train.add_argument("--epochs", type=int, default=24)
-    train.add_argument("--batch", type=int, default=32, help="pictures a step")
-    train.add_argument("--learning-rate", type=float, default=3e-4)
+    train.add_argument("--modality", default="CT", choices=("CT", "X-ray"))
+    for name, kind in (("seed", int), ("epochs", int), ("batch", int), ("learning-rate", float)):
+        train.add_argument(f"--{name}", type=kind, default=argparse.SUPPRESS)
 
     prune = command(_prune, "Write a small copy of a model that computes only its code's features.")
     prune.add_argument("model")
@@ -119,7 +121,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not words:
+        raise argparse.ArgumentTypeError("name at least one split, such as test")
+    return words
 
 
 def _progress(what: str) -> Callable[..., None]:
@@ -140,12 +145,8 @@ def _train(options: argparse.Namespace) -> None:
     from retrieval import model, pipeline
     from retrieval.training import Recipe
 
-    recipe = Recipe(
-        epochs=options.epochs,
-        batch=options.batch,
-        learning_rate=options.learning_rate,
-        seed=options.seed,
-    )
+    named = {"seed", "epochs", "batch", "learning_rate"} & set(vars(options))
+    recipe = Recipe(**{name: getattr(options, name) for name in named})
     made = pipeline.train_model(
         options.folder,
         options.out,
@@ -188,20 +189,16 @@ def _index(options: argparse.Namespace) -> None:
 
 def _add(options: argparse.Namespace) -> None:
     from retrieval import indexing
-    from retrieval.archive import open_archive
 
     with _decoder() as decoder:
-        archive = indexing.add(
-            open_archive(options.archive), options.files, options.label, read=decoder.read
-        )
+        archive = indexing.add(options.archive, options.files, options.label, read=decoder.read)
     print(f"Archive {archive.name} ({archive.id}) holds {len(archive)} cases.")
 
 
 def _remove(options: argparse.Namespace) -> None:
     from retrieval import indexing
-    from retrieval.archive import open_archive
 
-    archive = indexing.remove(open_archive(options.archive), options.ids)
+    archive = indexing.remove(options.archive, options.ids)
     print(f"Archive {archive.name} ({archive.id}) holds {len(archive)} cases.")
 
 
@@ -218,20 +215,7 @@ def _search(options: argparse.Namespace) -> None:
     code = model.codes(model.encode([scan.pixels]))
     found = archive.search(code, scan.sha256, options.k, without_self=options.without_self)
     if options.json:
-        hits = [
-            {
-                "rank": hit.rank,
-                "id": hit.entry.id,
-                "distance": hit.distance,
-                "bits": hit.bits,
-                "label": hit.entry.label,
-                "patient_id": hit.entry.patient_id,
-                "file": hit.entry.file,
-                "identical": hit.identical,
-            }
-            for hit in found.hits
-        ]
-        print(json.dumps({"query": {"sha256": scan.sha256}, "hits": hits}, indent=1))
+        print(json.dumps(found.json(), indent=1))
         return
     for warning in scan.warnings:
         print(warning, file=sys.stderr)
@@ -269,7 +253,10 @@ def _described(report: dict[str, object]) -> str:
 
 def _evaluate(options: argparse.Namespace) -> None:
     from retrieval import pipeline, report, storage
+    from retrieval.errors import EvaluationError
 
+    if options.json is not None:
+        storage.require_file(options.json, EvaluationError)
     result = pipeline.evaluate_archive(
         options.archive,
         options.queries,
@@ -278,13 +265,14 @@ def _evaluate(options: argparse.Namespace) -> None:
         bits=options.bits,
         progress=_progress("Encoded"),
     )
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
+    if options.json is not None:
         storage.replace_json(options.json, result.json())
     print(
         f"{result.overall.queries} queries against {result.archive_count} cases, "
         f"{result.bits} bits, protocol {result.protocol}; 95 % intervals over patients."
     )
+    if result.seen:
+        print(f"In-sample: the model was trained on {result.seen} of these queries.")
     groups = {"all": result.overall, **result.per_label}
     for name, curves in groups.items():
         found = curves.json()
@@ -298,14 +286,23 @@ def _evaluate(options: argparse.Namespace) -> None:
 def _download(options: argparse.Namespace) -> None:
     from retrieval.download import download
 
-    made = download(options.name, options.out, progress=_fetch_progress)
+    made = download(options.name, options.out, progress=_fetch_progress())
     print(f"{options.name} is complete in {made}.")
 
 
-def _fetch_progress(done: int, total: int | None, what: str) -> None:
-    whole = f" of {total / 1e6:.1f}" if total else ""
-    if sys.stderr.isatty():
-        print(f"\r{what}: {done / 1e6:.1f}{whole} MB", end="", file=sys.stderr, flush=True)
+def _fetch_progress() -> Callable[[int, int, str], None]:
+    """A counter on stderr; off a terminal, one line for each new thing that is being done."""
+    said: set[str] = set()
+
+    def show(done: int, total: int, what: str) -> None:
+        if sys.stderr.isatty():
+            whole = f" of {total / 1e6:.1f} MB" if total else " MB"
+            print(f"\r{what}: {done / 1e6:.1f}{whole} ", end="", file=sys.stderr, flush=True)
+        elif what not in said:
+            said.add(what)
+            print(what, file=sys.stderr, flush=True)
+
+    return show
 
 
 def _sample(options: argparse.Namespace) -> None:
@@ -334,14 +331,17 @@ def _report(options: argparse.Namespace) -> None:
 
 def _bench(options: argparse.Namespace) -> None:
     from retrieval import bench, storage
+    from retrieval.errors import EvaluationError
 
+    if options.json is not None:
+        storage.require_file(options.json, EvaluationError)
     rows = bench.run()
     for row in rows:
         print(
             f"{row['what']}: {row['ours_ms']:.2f} ms; {row['other']}: {row['other_ms']:.2f} ms; "
             f"ratio {row['ratio']:.1f}"
         )
-    if options.json:
+    if options.json is not None:
         storage.replace_json(options.json, {"rows": rows})
 
 

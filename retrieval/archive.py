@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,7 @@ SCHEMA = 1
 MANIFEST = "archive.json"
 CODES, FEATURES, CATALOGUE = "codes.npy", "features.npy", "catalogue.sqlite"
 SHIPPED = Path(__file__).resolve().parents[1] / "assets" / "archives"
+COPIES = "pictures"  # sub-folder of the pictures that an archive carries itself
 DATA_VARIABLE = "RETRIEVAL_DATA"
 DATA = Path(__file__).resolve().parents[1] / "data"
 
@@ -60,6 +62,23 @@ class Hits:
 
     def __getitem__(self, place: int) -> Hit:
         return self.hits[place]
+
+    def json(self) -> storage.Json:
+        """As `search --json` prints it."""
+        hits = [
+            {
+                "rank": hit.rank,
+                "id": hit.entry.id,
+                "distance": hit.distance,
+                "bits": hit.bits,
+                "label": hit.entry.label,
+                "patient_id": hit.entry.patient_id,
+                "file": hit.entry.file,
+                "identical": hit.identical,
+            }
+            for hit in self.hits
+        ]
+        return {"query": {"sha256": self.sha256}, "hits": hits}
 
     def first(self, k: int) -> Hits:
         """The nearest k of these hits, without another search."""
@@ -102,15 +121,19 @@ class Archive:
         return tuple(sorted(set(self.catalogue.column("label").tolist())))
 
     def model(self) -> Model:
-        """The model that this archive was built with: the shipped one, or the one it names."""
+        """The model that this archive was built with: the one it names, or a shipped one."""
         about = self.about["model"]
-        for name in models.shipped():
-            shipped = models.load(name)
-            if shipped.id == about["id"]:
-                return shipped
-        found = models.load(self.folder / about["folder"])
-        self.require(found)
-        return found
+        candidates = [self.folder / about["folder"]] if about["folder"] else []
+        candidates += [models.SHIPPED / name for name in models.shipped()]
+        for folder in candidates:
+            if (folder / models.MANIFEST).is_file():
+                found = models.load(folder)
+                if found.id == about["id"]:
+                    return found
+        raise ModelMismatch(
+            f"Archive {self.name} needs model {about['name']} ({about['id']}), which is not on "
+            "this machine; bring it back, or index the pictures again."
+        )
 
     def require(self, model: Model) -> None:
         """ModelMismatch unless `model` is the one that made these codes."""
@@ -141,13 +164,14 @@ class Archive:
     def _hits(self, found: list[tuple[int, int]], same: set[int], sha256: str, k: int) -> Hits:
         entries = self.catalogue.entries([position for position, _ in found[:k]])
         distances = [distance for _, distance in found]
+        together = Counter(distances)
         hits = tuple(
             Hit(
                 rank=number,
                 distance=distance,
                 bits=self.bits,
                 identical=position in same,
-                tied=distances.count(distance) > 1,
+                tied=together[distance] > 1,
                 entry=entry,
             )
             for number, ((position, distance), entry) in enumerate(
@@ -158,6 +182,8 @@ class Archive:
 
     def picture(self, entry: Entry) -> Path | None:
         """Where the case's picture lies on this machine, or None."""
+        if not _stays_inside(entry.file):
+            return None
         for root in self.picture_roots():
             path = root / entry.file
             if path.is_file():
@@ -166,11 +192,17 @@ class Archive:
 
     def picture_roots(self) -> list[Path]:
         """Folders that may hold the pictures: the archive's own, its source, the data folder."""
-        roots = [self.folder / "pictures"]
+        roots = [self.folder / COPIES]
         if self.about["pictures"]:
             roots.append(self.folder / self.about["pictures"])
         roots.append(Path(os.environ.get(DATA_VARIABLE) or DATA) / self.name)
         return roots
+
+
+def _stays_inside(file: str) -> bool:
+    """Whether a catalogue's file name leads nowhere but into the folder it is relative to."""
+    path = PureWindowsPath(file)  # knows both separators and drive letters
+    return bool(path.parts) and not path.anchor and ".." not in path.parts
 
 
 def open_archive(where: str | Path) -> Archive:
@@ -183,7 +215,7 @@ def open_archive(where: str | Path) -> Archive:
         raise ArchiveError(f"There is no archive {where}; shipped archives: {known}.")
     about = storage.read_manifest(folder, MANIFEST, SCHEMA, ArchiveError)
     try:
-        return Archive(
+        archive = Archive(
             folder=folder,
             name=about["name"],
             about=about,
@@ -191,8 +223,24 @@ def open_archive(where: str | Path) -> Archive:
             features=_mapped(storage.data_file(folder, about, FEATURES)),
             catalogue=Catalogue(storage.data_file(folder, about, CATALOGUE)),
         )
-    except (KeyError, ValueError, OSError):
-        raise ArchiveError(f"{folder} is damaged; make or download the archive again.") from None
+        sound = _is_sound(archive)
+    except (KeyError, TypeError, ValueError, OSError):
+        sound = False
+    if not sound:
+        raise ArchiveError(f"{folder} is damaged; make or download the archive again.")
+    return archive
+
+
+def _is_sound(archive: Archive) -> bool:
+    """Whether the manifest and the arrays describe one and the same archive."""
+    about, codes, features = archive.about, archive.codes, archive.features
+    return (
+        (codes.dtype, features.dtype) == (np.uint8, np.float16)
+        and codes.shape == (about["count"], about["bits"] // 8)
+        and features.shape == (about["count"], len(archive.columns))
+        and all(isinstance(about["model"][key], str) for key in ("id", "name", "folder"))
+        and all(isinstance(about[key], str) for key in ("id", "name", "modality", "pictures"))
+    )
 
 
 def shipped() -> list[str]:
@@ -203,13 +251,14 @@ def shipped() -> list[str]:
 def verify(archive: Archive) -> None:
     """Check files, sizes, order and that the codes follow from the features; or ArchiveError."""
     storage.verify(archive.folder, archive.about, ArchiveError)
-    ids = archive.catalogue.column("id")
+    entries = archive.catalogue.entries()
+    ids = [entry.id for entry in entries]
     sound = (
-        len(ids) == len(archive.codes) == len(archive.features)
-        and np.array_equal(ids, np.sort(ids))
+        len(ids) == len(archive)
+        and ids == sorted(ids)
         and np.isfinite(archive.features).all()
-        and archive.features.shape[1] == len(archive.columns)
-        and content_id(archive.codes, archive.catalogue.entries()) == archive.id
+        and all(_stays_inside(entry.file) for entry in entries)
+        and content_id(archive.codes, entries) == archive.id
     )
     if not sound:
         raise ArchiveError(f"{archive.folder} does not agree with itself; index it again.")

@@ -7,10 +7,11 @@ the archive's codes and features.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import weakref
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -35,40 +36,59 @@ class Entry:
 
 
 COLUMNS = tuple(field.name for field in fields(Entry))
+CHUNK = 500  # positions asked for in one statement; SQLite allows about a thousand
 
 
-@dataclass(frozen=True)
 class Catalogue:
-    """A read-only catalogue file; every call opens it anew, so threads can share one."""
+    """A read-only catalogue file, held open: it can be read even after a newer one replaced it."""
 
-    path: Path
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = Lock()  # one connection, used by every thread in turn
+        # immutable: no lock file beside a catalogue that nobody ever writes in place
+        address = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+        try:
+            self._connection = sqlite3.connect(address, uri=True, check_same_thread=False)
+        except sqlite3.DatabaseError:
+            raise self._damaged() from None
+        weakref.finalize(self, self._connection.close)
+        self._rows("SELECT count(*) FROM cases")
 
     def entries(self, positions: Sequence[int] | None = None) -> list[Entry]:
         """The entries at these positions, in their order; all of them by default."""
         query = f"SELECT {', '.join(COLUMNS)} FROM cases"
-        with _reading(self.path) as connection:
-            if positions is None:
-                return [Entry(*row) for row in connection.execute(f"{query} ORDER BY position")]
-            one = f"{query} WHERE position = ?"
-            return [
-                Entry(*connection.execute(one, (int(place),)).fetchone()) for place in positions
-            ]
+        if positions is None:
+            return [Entry(*row) for row in self._rows(f"{query} ORDER BY position")]
+        wanted = [int(place) for place in positions]
+        found: dict[int, Entry] = {}
+        for start in range(0, len(wanted), CHUNK):
+            chunk = wanted[start : start + CHUNK]
+            marks = ", ".join("?" * len(chunk))
+            text = f"SELECT position, {', '.join(COLUMNS)} FROM cases WHERE position IN ({marks})"
+            found |= {place: Entry(*row) for place, *row in self._rows(text, chunk)}
+        return [found[place] for place in wanted]
 
     def column(self, name: str) -> npt.NDArray[np.str_]:
         """One column of all cases, in order of position."""
         if name not in COLUMNS:
             raise ArchiveError(f"A catalogue has no column {name!r}; it has {', '.join(COLUMNS)}.")
-        with _reading(self.path) as connection:
-            rows = connection.execute(f"SELECT {name} FROM cases ORDER BY position").fetchall()
+        rows = self._rows(f"SELECT {name} FROM cases ORDER BY position")
         return np.array([value for (value,) in rows], dtype=np.str_)
 
     def positions_of(self, sha256: str) -> list[int]:
         """Where the picture with this pixel checksum stands: usually nowhere or once."""
-        with _reading(self.path) as connection:
-            rows = connection.execute(
-                "SELECT position FROM cases WHERE sha256 = ? ORDER BY position", (sha256,)
-            )
-            return [position for (position,) in rows]
+        rows = self._rows("SELECT position FROM cases WHERE sha256 = ? ORDER BY position", [sha256])
+        return [position for (position,) in rows]
+
+    def _rows(self, query: str, values: Sequence[object] = ()) -> list[tuple]:
+        try:
+            with self._lock:
+                return self._connection.execute(query, values).fetchall()
+        except sqlite3.DatabaseError:
+            raise self._damaged() from None
+
+    def _damaged(self) -> ArchiveError:
+        return ArchiveError(f"{self.path} is damaged; make or download the archive again.")
 
 
 def write(path: Path, entries: Iterable[Entry]) -> None:
@@ -86,17 +106,5 @@ def write(path: Path, entries: Iterable[Entry]) -> None:
             ((position, *astuple(entry)) for position, entry in enumerate(entries)),
         )
         connection.commit()
-    finally:
-        connection.close()
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[sqlite3.Connection]:
-    # immutable: no lock file beside a catalogue that nobody ever writes in place
-    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
-    try:
-        yield connection
-    except sqlite3.DatabaseError:
-        raise ArchiveError(f"{path} is damaged; make or download the archive again.") from None
     finally:
         connection.close()

@@ -16,6 +16,7 @@ from retrieval.errors import DataError, PatientOverlap
 
 TABLE_NAME = "images.csv"
 UNUSED = "unused"
+OWN_GROUP = "picture:"  # opens the group of a picture whose patient is not known
 SPLITS = ("train", "val", "test")
 
 _SPLIT_WORDS = (*SPLITS, UNUSED)
@@ -31,7 +32,7 @@ class Case:
 
     file: str
     label: str
-    patient_id: str
+    patient_id: str  # blank where the patient is not known
     split: str
     subtype: str = ""
     source: str = ""
@@ -76,16 +77,25 @@ def read_folder(root: Path) -> Folder:
     """Read the cases of a folder from its images.csv, or from its label sub-folders."""
     if not os.path.isdir(root):
         raise DataError(f"{root} is not a folder; name a folder with pictures.")
-    table = root / TABLE_NAME
-    cases = _cases_of_table(table) if table.exists() else _cases_of_label_folders(root)
+    table = _table_of(root)
+    cases = _cases_of_table(table) if table else _cases_of_label_folders(root)
     used = tuple(case for case in cases if case.split != UNUSED)
     _refuse_patient_overlap(root, used)
     return Folder(root, used, tuple(case for case in cases if case.split == UNUSED))
 
 
-def own_group(file: str) -> str:
-    """Return the patient group of a picture whose patient is not known."""
-    return f"file:{file}"
+def _table_of(root: Path) -> Path | None:
+    """Return the folder's table, whatever the case of its letters: a missed one would be silent."""
+    found = [path for path in _visible(root) if path.name.lower() == TABLE_NAME]
+    return found[0] if found else None
+
+
+def patient_group(patient_id: str, sha256: str) -> str:
+    """Return the patient, or where it is blank a group that holds this very picture alone.
+
+    The picture's checksum and not its name: two folders may use one name for two pictures.
+    """
+    return patient_id or f"{OWN_GROUP}{sha256[:16]}"
 
 
 def _cases_of_table(table: Path) -> list[Case]:
@@ -142,7 +152,7 @@ def _case(row: Row, where: str) -> Case:
     return Case(
         file=file,
         label=label,
-        patient_id=row.get("patient_id", "") or own_group(file),
+        patient_id=row.get("patient_id", ""),
         split=_known_split(row.get("split", "").lower(), where),
         subtype=row.get("subtype", ""),
         source=row.get("source", "") or row.get("source_group", ""),
@@ -194,7 +204,7 @@ def _refuse_missing(table: Path, cases: Iterable[Case]) -> None:
 def _refuse_patient_overlap(root: Path, cases: Iterable[Case]) -> None:
     splits: defaultdict[str, set[str]] = defaultdict(set)
     for case in cases:
-        if case.split:
+        if case.split and case.patient_id:
             splits[case.patient_id].add(case.split)
     shared = [patient for patient, names in splits.items() if len(names) > 1]
     if shared:
@@ -232,12 +242,19 @@ def _cases_of_label(folder: Path) -> Iterator[Case]:
             )
         if _looks_like_picture(path):
             file = f"{folder.name}/{path.name}"
-            yield Case(file, folder.name, own_group(file), split="")
+            yield Case(file, folder.name, patient_id="", split="")
 
 
 def _visible(folder: Path) -> list[Path]:
     try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        found = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        for path in found:
+            path.name.encode()  # a name that is no Unicode could be neither stored nor shown
+        return found
+    except UnicodeEncodeError:
+        raise DataError(
+            f"{folder} holds a file whose name is not valid Unicode; rename it."
+        ) from None
     except OSError as error:
         raise DataError(
             f"{folder} could not be listed ({error}); check who may read it."

@@ -87,6 +87,7 @@ def obtain(
     report = progress or (lambda done, total, what: None)
     target = out.resolve()
     partial = target.with_name(target.name + ".partial")
+    _refuse_foreign(source, partial)
     try:
         originals = read_originals(source.table)
         if _is_finished(target, originals):
@@ -138,6 +139,21 @@ def _refuse_occupied(folder: Path) -> None:
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise DownloadError(
             f"{folder} exists and is not a finished download; name another folder or remove it."
+        )
+
+
+def _refuse_foreign(source: Source, partial: Path) -> None:
+    """Refuse to work, and in the end to clean up, in a folder that holds somebody else's files."""
+    names = {PurePosixPath(name).name for name in source.zips}
+    own = names | {f"{name}.new" for name in names} | {"ready"}
+    others = (
+        [path.name for path in partial.iterdir() if path.name not in own]
+        if partial.is_dir()
+        else []
+    )
+    if others:
+        raise DownloadError(
+            f"{partial} is needed for the download but holds {others[0]}; move that elsewhere."
         )
 
 

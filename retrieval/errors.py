@@ -11,6 +11,8 @@
     |-- ModelError                 a model folder is damaged, unknown or of another schema
     |-- ArchiveError               an archive folder is damaged, unknown or of another schema
     |   `-- ModelMismatch          codes of one model met an archive of another
+    |-- SettingError               a number or name given to a command is out of range
+    |-- TrainingError              a training run cannot go on
     |-- SelectionError             a selector or threshold was asked for something impossible
     |-- SearchError                k or the codes handed to the ranking are wrong
     `-- EvaluationError            figures that would not mean what they say
@@ -63,6 +65,14 @@ class ArchiveError(RetrievalError):
 
 class ModelMismatch(ArchiveError):
     """Codes of one model met an archive built with another."""
+
+
+class SettingError(RetrievalError):
+    """A number or name given to a command is out of range."""
+
+
+class TrainingError(RetrievalError):
+    """A training run cannot go on."""
 
 
 class SelectionError(RetrievalError):

@@ -1,7 +1,7 @@
 """How well an archive answers queries with known labels, by named protocols.
 
-official         queries of one split against the archive's other splits; refused
-                 if a patient or picture stands on both sides, or the model saw a query.
+official         queries of one split against the archive's other splits, test left out;
+                 refused if a patient or picture stands on both sides, or the model saw a query.
 own-patient-out  every archive case but the query's own picture and patient (the default).
 paper            the whole archive, the query itself included, as the source paper did:
                  in-sample, for comparison with its printed tables only.
@@ -9,22 +9,21 @@ paper            the whole archive, the query itself included, as the source pap
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from retrieval import scans
+from retrieval import encoding, scans
 from retrieval.archive import Archive
-from retrieval.datasets import Folder
+from retrieval.datasets import Folder, patient_group
+from retrieval.encoding import Progress, Reader
 from retrieval.errors import EvaluationError, PatientOverlap
 from retrieval.hamming import distances
-from retrieval.hashing import Codes, Features
+from retrieval.hashing import Codes
 from retrieval.metrics import Floats, bootstrap_interval, query_figures, tie_groups
 from retrieval.model import Model
-from retrieval.scans import Scan
 from retrieval.storage import Json
 
 DEPTH = 100
@@ -32,7 +31,6 @@ PROTOCOLS = ("official", "own-patient-out", "paper")
 FIGURES = ("precision", "recall", "f_score", "ap_paper")
 
 Strings = npt.NDArray[np.str_]
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,12 +87,16 @@ class Curves:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """The figures of all queries and of each label under one protocol."""
+    """The figures of all queries and of each label under one protocol.
+
+    archive_count : cases ranked against; seen : queries that the model was trained on.
+    """
 
     protocol: str
     archive_id: str
     archive_count: int
     model_id: str
+    seen: int
     bits: int
     overall: Curves
     per_label: dict[str, Curves]
@@ -106,6 +108,7 @@ class Evaluation:
             "archive": {"id": self.archive_id, "count": self.archive_count},
             "model": {"id": self.model_id},
             "bits": self.bits,
+            "queries_seen_in_training": self.seen,
             **self.overall.json(),
             "per_label": {label: curves.json() for label, curves in self.per_label.items()},
         }
@@ -127,22 +130,20 @@ def cases_of_folder(
     model: Model,
     bits: int | None = None,
     *,
-    read: Callable[[Path], Scan] = scans.read,
+    read: Reader = scans.read,
     progress: Progress | None = None,
 ) -> Cases:
     """Encode the pictures of a folder as queries."""
-    features: list[Features] = []
-    sha256 = []
-    for done, case in enumerate(folder.cases, start=1):
-        scan = read(folder.path(case))
-        features.append(model.encode([scan.pixels]))
-        sha256.append(scan.sha256)
-        if progress is not None:
-            progress(done, len(folder))
+    paths = [folder.path(case) for case in folder.cases]
+    features, sha256 = encoding.encode_all(paths, model, read, progress)
+    groups = [
+        patient_group(case.patient_id, digest)
+        for case, digest in zip(folder.cases, sha256, strict=True)
+    ]
     return Cases(
-        model.codes(np.concatenate(features), bits),
+        model.codes(features, bits),
         np.array([case.label for case in folder.cases]),
-        np.array([case.patient_id for case in folder.cases]),
+        np.array(groups),
         np.array([case.split for case in folder.cases]),
         np.array(sha256),
     )
@@ -170,6 +171,7 @@ def evaluate(
         archive_id=archive.id,
         archive_count=len(gallery),
         model_id=model.id,
+        seen=sum(model.saw(sha256) for sha256 in queries.sha256.tolist()),
         bits=gallery.codes.shape[1] * 8,
         overall=_curves(values, chance, queries.patients),
         per_label={
@@ -186,7 +188,8 @@ def check_protocol(protocol: str) -> None:
 
 
 def _other_splits(gallery: Cases, queries: Cases) -> Cases:
-    kept = ~np.isin(gallery.splits, np.unique(queries.splits))
+    # Never test pictures: choices made on validation queries must not see them either.
+    kept = ~np.isin(gallery.splits, [*np.unique(queries.splits), "test"])
     if not kept.any():
         raise EvaluationError(
             "The archive holds nothing but the split that is asked about; index the other "
@@ -215,11 +218,13 @@ def _refuse_leaks(gallery: Cases, queries: Cases, model: Model) -> None:
 def _figures_of_queries(gallery: Cases, queries: Cases, *, keep_own: bool) -> tuple[Floats, Floats]:
     """Figures (queries, 4 * DEPTH + 1) of every query, and the precision of chance (queries,)."""
     rows, chance = [], []
+    patients, of_patients = _numbered(queries.patients, gallery.patients)
+    pictures, of_pictures = _numbered(queries.sha256, gallery.sha256)
     for number in range(len(queries)):
         allowed = np.ones(len(gallery), dtype=bool)
         if not keep_own:
-            allowed &= gallery.patients != queries.patients[number]
-            allowed &= gallery.sha256 != queries.sha256[number]
+            allowed &= of_patients != patients[number]
+            allowed &= of_pictures != pictures[number]
         if not allowed.any():
             raise EvaluationError("A query has nothing to be compared with but its own patient.")
         distance = distances(gallery.codes[allowed], queries.codes[number : number + 1])[0]
@@ -232,6 +237,12 @@ def _figures_of_queries(gallery: Cases, queries: Cases, *, keep_own: bool) -> tu
         )
         chance.append(relevant.mean())
     return np.stack(rows), np.array(chance)
+
+
+def _numbered(first: Strings, second: Strings) -> tuple[npt.NDArray[np.intp], ...]:
+    """Two arrays of names as numbers, equal where the names are: quicker to compare."""
+    numbers = np.unique(np.concatenate([first, second]), return_inverse=True)[1]
+    return numbers[: len(first)], numbers[len(first) :]
 
 
 def _curves(values: Floats, chance: Floats, patients: Strings) -> Curves:

@@ -1,42 +1,34 @@
 """Build and change archives: index a folder, add pictures, remove cases.
 
-Every change writes new files beside the old ones and swaps the manifest, so
-an archive that is being searched is never half of anything.
+Every change is made under the archive's lock: new files are written beside
+the old ones and the manifest is swapped, so that a search in progress, or a
+stop at any moment, meets the old archive or the new one.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from retrieval import catalogue, scans, storage
+from retrieval import archive as archives
+from retrieval import catalogue, encoding, scans, storage
 from retrieval import model as models
-from retrieval.archive import (
-    CATALOGUE,
-    CODES,
-    FEATURES,
-    MANIFEST,
-    SCHEMA,
-    Archive,
-    content_id,
-    open_archive,
-)
+from retrieval.archive import CATALOGUE, CODES, FEATURES, MANIFEST, SCHEMA, Archive, content_id
 from retrieval.catalogue import Entry
-from retrieval.datasets import Folder, own_group
+from retrieval.datasets import Folder, patient_group
+from retrieval.encoding import Progress, Reader
 from retrieval.errors import ArchiveError
 from retrieval.hashing import Codes, Features
 from retrieval.model import ID_LENGTH, Model
 from retrieval.scans import Scan
 
 PICTURES = ("link", "copy", "none")
-
-Progress = Callable[[int, int], None]  # pictures done, pictures in all
-Reader = Callable[[Path], Scan]
 
 
 def index(
@@ -57,12 +49,8 @@ def index(
     if pictures not in PICTURES:
         raise ArchiveError(f"Pictures can be {', '.join(PICTURES)}, not {pictures!r}.")
     paths = [folder.path(case) for case in folder.cases]
-    features, sha256 = _encode(paths, model, read, progress)
-    entries = [
-        Entry("", digest, case.label, case.patient_id, case.split, case.subtype, case.source,
-              case.doi, case.note, _copy_name(digest) if pictures == "copy" else case.file)
-        for case, digest in zip(folder.cases, sha256, strict=True)
-    ]  # fmt: skip
+    features, checksums = encoding.encode_all(paths, model, read, progress)
+    entries = _entries(folder, checksums, copied=pictures == "copy")
     about = {
         "schema": SCHEMA,
         "name": out.name,
@@ -71,65 +59,122 @@ def index(
         "columns": model.columns.tolist(),
         "pictures": _link(folder.root, out) if pictures == "link" else "",
     }
-    _write(storage.create, out, about, model.codes(features), features, entries)
-    if pictures == "copy":
+
+    def copies(fresh: Path) -> None:
         for path in paths:
-            _keep_copy(out, read(path))
-    return open_archive(out)
+            _keep_copy(fresh, read(path))
+
+    about, writers = _content(about, model.codes(features), features, entries)
+    storage.create(out, MANIFEST, about, writers, copies if pictures == "copy" else None)
+    return archives.open_archive(out)
 
 
-def add(
-    archive: Archive, files: Sequence[Path], label: str, *, read: Reader = scans.read
-) -> Archive:
+def add(where: Path, files: Sequence[Path], label: str, *, read: Reader = scans.read) -> Archive:
     """Encode new pictures and add them under `label`; a picture that is there already is refused.
 
     The archive keeps its own 8-bit copy of each, which holds no patient tag.
     """
-    if not label.strip():
+    label = label.strip()
+    if not label:
         raise ArchiveError("New pictures need a label; give one with --label.")
-    model = archive.model()
-    decoded = [read(path) for path in files]
-    known = set(archive.catalogue.column("sha256").tolist())
-    for path, scan in zip(files, decoded, strict=True):
-        if scan.sha256 in known:
-            raise ArchiveError(f"{path.name} is in archive {archive.name} already; leave it out.")
-        known.add(scan.sha256)
-    _require_full_features(archive, model)
-    features = model.encode([scan.pixels for scan in decoded])
-    entries = []
-    for scan in decoded:
-        file = _copy_name(scan.sha256)
-        _keep_copy(archive.folder, scan)
-        group = own_group(file)
-        entries.append(Entry("", scan.sha256, label, group, "", "", "added", "", "", file))
-    return _rewrite(
-        archive,
-        np.concatenate([archive.codes, model.codes(features)]),
-        np.concatenate([archive.features, features]),
-        [*archive.catalogue.entries(), *entries],
-    )
+    decoded = encoding.read_all(files, read)
+    with _changing(where) as archive:
+        model = archive.model()
+        _refuse_known(archive, files, decoded)
+        _require_same_features(archive, model)
+        features = model.encode([scan.pixels for scan in decoded])
+        for scan in decoded:
+            _keep_copy(archive.folder, scan)
+        held = archive.catalogue.entries()
+        fresh = _with_ids([_added(scan, label) for scan in decoded], {entry.id for entry in held})
+        return _rewrite(
+            archive,
+            np.concatenate([archive.codes, model.codes(features)]),
+            np.concatenate([archive.features, features]),
+            [*held, *fresh],
+        )
 
 
-def remove(archive: Archive, ids: Iterable[str]) -> Archive:
+def remove(where: Path, ids: Iterable[str]) -> Archive:
     """Take the cases with these ids out; ArchiveError names the first that is not there."""
-    held = archive.catalogue.column("id").tolist()
     unwanted = set(ids)
-    missing = sorted(unwanted - set(held))
-    if missing:
-        raise ArchiveError(f"Archive {archive.name} has no case {missing[0]}; nothing was removed.")
-    kept = np.array([case not in unwanted for case in held])
-    if not kept.any():
-        raise ArchiveError("This would empty the archive; remove its folder instead.")
-    entries = archive.catalogue.entries()
-    smaller = _rewrite(
-        archive,
-        archive.codes[kept],
-        archive.features[kept],
-        [entry for entry, keep in zip(entries, kept, strict=True) if keep],
-    )
-    for entry in (entry for entry, keep in zip(entries, kept, strict=True) if not keep):
-        (archive.folder / "pictures" / entry.file).unlink(missing_ok=True)
-    return smaller
+    with _changing(where) as archive:
+        held = archive.catalogue.column("id").tolist()
+        missing = sorted(unwanted - set(held))
+        if missing:
+            raise ArchiveError(
+                f"Archive {archive.name} has no case {missing[0]}; nothing was removed."
+            )
+        kept = np.array([case not in unwanted for case in held])
+        if not kept.any():
+            raise ArchiveError("This would empty the archive; remove its folder instead.")
+        entries = archive.catalogue.entries()
+        left = [entry for entry, keep in zip(entries, kept, strict=True) if keep]
+        smaller = _rewrite(archive, archive.codes[kept], archive.features[kept], left)
+        _drop_copies(archive, [e for e in entries if e.id in unwanted], left)
+        return smaller
+
+
+@contextmanager
+def _changing(where: Path) -> Iterator[Archive]:
+    """The newest state of an archive, held so that nobody else changes it meanwhile."""
+    folder = archives.open_archive(where).folder
+    if folder.resolve().parent == archives.SHIPPED.resolve():
+        raise ArchiveError(
+            f"Archive {folder.name} comes with the project and stays as it is; "
+            "index a folder of your own and change that."
+        )
+    with storage.locked(folder):
+        yield archives.open_archive(folder)
+
+
+def _entries(folder: Folder, checksums: Sequence[str], *, copied: bool) -> list[Entry]:
+    """The catalogue entries of a folder's cases, with their ids."""
+    names = {case.file: _name_digest(case.file) for case in folder.cases}
+    pairs = sorted(zip(folder.cases, checksums, strict=True), key=lambda pair: names[pair[0].file])
+    entries = [
+        Entry("", digest, case.label, patient_group(case.patient_id, digest), case.split,
+              case.subtype, case.source, case.doi, case.note,
+              _copy_name(digest) if copied else case.file)
+        for case, digest in pairs
+    ]  # fmt: skip
+    numbered = dict(zip((case.file for case, _ in pairs), _with_ids(entries, set()), strict=True))
+    return [numbered[case.file] for case in folder.cases]
+
+
+def _name_digest(file: str) -> bytes:
+    return hashlib.sha256(file.encode()).digest()
+
+
+def _with_ids(entries: Sequence[Entry], taken: set[str]) -> list[Entry]:
+    """Give each entry its id: the start of its checksum, and a number for a further copy.
+
+    Copies of one picture are numbered in the order given; an index sorts them by
+    their file names' checksums, which say nothing of their labels.
+    """
+    numbered, taken = [], set(taken)
+    for entry in entries:
+        start = fresh = entry.sha256[:ID_LENGTH]
+        number = 1
+        while fresh in taken:
+            number += 1
+            fresh = f"{start}-{number}"
+        taken.add(fresh)
+        numbered.append(replace(entry, id=fresh))
+    return numbered
+
+
+def _added(scan: Scan, label: str) -> Entry:
+    group, file = patient_group("", scan.sha256), _copy_name(scan.sha256)
+    return Entry("", scan.sha256, label, group, "", "", "added", "", "", file)
+
+
+def _refuse_known(archive: Archive, files: Sequence[Path], decoded: Sequence[Scan]) -> None:
+    seen: set[str] = set()
+    for path, scan in zip(files, decoded, strict=True):
+        if scan.sha256 in seen or archive.catalogue.positions_of(scan.sha256):
+            raise ArchiveError(f"{path.name} is in archive {archive.name} already; leave it out.")
+        seen.add(scan.sha256)
 
 
 def _copy_name(sha256: str) -> str:
@@ -138,79 +183,50 @@ def _copy_name(sha256: str) -> str:
 
 def _keep_copy(archive: Path, scan: Scan) -> None:
     """Keep the 8-bit picture, which holds no patient tag, inside the archive's folder."""
-    folder = archive / "pictures"
+    folder = archive / archives.COPIES
     folder.mkdir(exist_ok=True)
     storage.replace_bytes(folder / _copy_name(scan.sha256), scan.png())
 
 
-def _encode(
-    paths: Sequence[Path], model: Model, read: Reader, progress: Progress | None
-) -> tuple[Features, list[str]]:
-    rows, sha256 = [], []
-    for done, path in enumerate(paths, start=1):
-        scan = read(path)
-        rows.append(model.encode([scan.pixels])[0])
-        sha256.append(scan.sha256)
-        if progress is not None:
-            progress(done, len(paths))
-    return np.stack(rows), sha256
+def _drop_copies(archive: Archive, removed: Sequence[Entry], left: Sequence[Entry]) -> None:
+    """Delete the archive's own copies of removed cases, and nothing that is not its own."""
+    folder = archive.folder / archives.COPIES
+    if folder.is_symlink():
+        return
+    used = {entry.file for entry in left}
+    for entry in removed:
+        if entry.file == _copy_name(entry.sha256) and entry.file not in used:
+            (folder / entry.file).unlink(missing_ok=True)
 
 
-def _require_full_features(archive: Archive, model: Model) -> None:
+def _require_same_features(archive: Archive, model: Model) -> None:
     if not np.array_equal(archive.columns, model.columns):
         raise ArchiveError(
             f"Archive {archive.name} stores {len(archive.columns)} features a picture, model "
-            f"{model.name} computes {len(model.columns)}; add pictures with the model it names."
+            f"{model.name} computes {len(model.columns)}; index the pictures again with it."
         )
 
 
 def _rewrite(archive: Archive, codes: Codes, features: Features, entries: list[Entry]) -> Archive:
-    about = {key: value for key, value in archive.about.items() if key != "files"}
-    _write(storage.update, archive.folder, about, codes, features, entries)
-    return open_archive(archive.folder)
+    about, writers = _content(archive.about, codes, features, entries)
+    storage.update(archive.folder, MANIFEST, about, writers)
+    return archives.open_archive(archive.folder)
 
 
-def _write(
-    save: Callable[..., None],
-    folder: Path,
-    about: storage.Json,
-    codes: Codes,
-    features: Features,
-    entries: list[Entry],
-) -> None:
-    """Put rows in the order of their ids and save them with the manifest."""
-    entries = _with_ids(entries)
+def _content(
+    about: storage.Json, codes: Codes, features: Features, entries: list[Entry]
+) -> tuple[storage.Json, dict[str, storage.Writer]]:
+    """Manifest and file writers of an archive, with its rows in the order of their ids."""
     order = sorted(range(len(entries)), key=lambda row: entries[row].id)
     entries = [entries[row] for row in order]
     codes, features = np.ascontiguousarray(codes[order]), np.ascontiguousarray(features[order])
     about = {**about, "count": len(entries), "bits": codes.shape[1] * 8}
     about["id"] = content_id(codes, entries)
-    save(
-        folder,
-        MANIFEST,
-        about,
-        {
-            CODES: lambda path: np.save(path, codes, allow_pickle=False),
-            FEATURES: lambda path: np.save(path, features, allow_pickle=False),
-            CATALOGUE: lambda path: catalogue.write(path, entries),
-        },
-    )
-
-
-def _with_ids(entries: list[Entry]) -> list[Entry]:
-    """Give each entry its id: the start of its checksum, and a number for a second copy.
-
-    Copies of one picture are numbered in the order of their file names'
-    checksums, which says nothing of their labels.
-    """
-    by_name = sorted(entries, key=lambda entry: hashlib.sha256(entry.file.encode()).digest())
-    seen: dict[str, int] = {}
-    ids: dict[int, str] = {}
-    for entry in by_name:
-        start = entry.sha256[:ID_LENGTH]
-        seen[start] = seen.get(start, 0) + 1
-        ids[id(entry)] = start if seen[start] == 1 else f"{start}-{seen[start]}"
-    return [replace(entry, id=ids[id(entry)]) for entry in entries]
+    return about, {
+        CODES: lambda path: np.save(path, codes, allow_pickle=False),
+        FEATURES: lambda path: np.save(path, features, allow_pickle=False),
+        CATALOGUE: lambda path: catalogue.write(path, entries),
+    }
 
 
 def _model_link(model: Model, archive: Path) -> storage.Json:

@@ -49,13 +49,14 @@ def query_figures(totals: Counts, relevant: Counts, depth: int) -> QueryFigures:
     """All figures of one query for k = 1..depth; past the archive's end nothing more is found."""
     k = np.arange(1, depth + 1, dtype=np.float64)
     hits = expected_hits(totals, relevant, depth)
+    at_hits = _precision_at_hits(totals, relevant)
     found = float(relevant.sum())
     return QueryFigures(
         precision=hits / k,
         recall=hits / found if found else np.zeros(depth),
         f_score=2 * hits / (k + found),
-        ap_paper=expected_ap_paper(totals, relevant, depth),
-        average_precision=expected_average_precision(totals, relevant),
+        ap_paper=expected_ap_paper(totals, relevant, depth, at_hits),
+        average_precision=float(min(at_hits.sum() / found, 1.0)) if found else 0.0,
     )
 
 
@@ -66,18 +67,13 @@ def expected_hits(totals: Counts, relevant: Counts, depth: int) -> Floats:
     return np.interp(np.arange(1, depth + 1), ends, found)  # linear within a tie
 
 
-def expected_average_precision(totals: Counts, relevant: Counts) -> float:
-    """Mean average precision over the whole ranking, divided by all relevant; 0 if there is none.
-
-    McSherry, Najork, "Computing information retrieval performance measures
-    efficiently in the presence of tied scores", ECIR 2008.
-    """
-    found = relevant.sum()
-    return float(_precision_at_hits(totals, relevant).sum() / found) if found else 0.0
-
-
 def _precision_at_hits(totals: Counts, relevant: Counts) -> Floats:
-    """For each rank i, the mean of [case i is relevant] x (relevant among the first i) / i."""
+    """For each rank i, the mean of [case i is relevant] x (relevant among the first i) / i.
+
+    Their sum over the ranking, divided by all relevant cases, is the mean average
+    precision: McSherry, Najork, "Computing information retrieval performance
+    measures efficiently in the presence of tied scores", ECIR 2008.
+    """
     group = np.repeat(np.arange(len(totals)), totals)
     rank = np.arange(1, len(group) + 1)
     before = np.cumsum(totals) - totals
@@ -87,14 +83,14 @@ def _precision_at_hits(totals: Counts, relevant: Counts) -> Floats:
     return hits / size * (found[group] + 1 + earlier) / rank
 
 
-def expected_ap_paper(totals: Counts, relevant: Counts, depth: int) -> Floats:
+def expected_ap_paper(totals: Counts, relevant: Counts, depth: int, at_hits: Floats) -> Floats:
     """Mean over tie orders of (1/h) x sum over the hits i <= k of (hits up to i) / i, k = 1..depth.
 
     h, the hits among the first k, varies only through the tie that k cuts. The
     j hits among the s places it gets are hypergeometric; given j, any order of
-    them is as likely. An AP without a hit is 0.
+    them is as likely. An AP without a hit is 0. `at_hits` is `_precision_at_hits`.
     """
-    terms = np.concatenate([[0.0], np.cumsum(_precision_at_hits(totals, relevant))])
+    terms = np.concatenate([[0.0], np.cumsum(at_hits)])
     ends, found = np.cumsum(totals), np.cumsum(relevant)
     last = int(ends[-1])
     values = np.zeros(depth)
@@ -113,7 +109,7 @@ def expected_ap_paper(totals: Counts, relevant: Counts, depth: int) -> Floats:
         )
         values[k - 1] = chance @ share
     values[last:] = values[min(depth, last) - 1]
-    return values
+    return np.minimum(values, 1.0)
 
 
 def _hypergeometric(size: int, relevant: int, drawn: int) -> tuple[Floats, Floats]:
@@ -124,7 +120,8 @@ def _hypergeometric(size: int, relevant: int, drawn: int) -> tuple[Floats, Float
         + _log_choose(size - relevant, drawn - hits)
         - _log_choose(size, np.float64(drawn))
     )
-    return hits, np.exp(log)
+    chance = np.exp(log)
+    return hits, chance / chance.sum()  # gammaln rounds
 
 
 def _log_choose(n: int, k: npt.NDArray[np.float64] | np.float64) -> Floats:

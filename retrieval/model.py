@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from retrieval import hashing, storage
 from retrieval.errors import ModelError, SelectionError
@@ -79,10 +79,7 @@ class Model:
 
     def encode(self, scans: Sequence[FloatImage]) -> Features:
         """Features (n, F) float16 of n pictures, each float32 (H, W) in [0, 1]."""
-        features = self.encoder.encode(scans).astype(np.float16)
-        if not np.isfinite(features).all():
-            raise ModelError(f"Model {self.name} gave features that are not numbers; retrain it.")
-        return features
+        return half_precision(self.encoder.encode(scans))
 
     def codes(
         self,
@@ -95,13 +92,17 @@ class Model:
         By default `bits` is the model's length and `columns` its own. Any other
         length gives the first bits of the same mRMR order.
         """
-        wanted = self.ranking[: self.bits if bits is None else bits]
+        length = self.bits if bits is None else bits
+        if length < 8 or length % 8 or length > len(self.ranking):
+            raise SelectionError(
+                f"A code can have 8, 16, ... {len(self.ranking)} bits, not {length}."
+            )
+        wanted = self.ranking[:length]
         held = self.columns if columns is None else columns
         place = {int(column): position for position, column in enumerate(held)}
-        if len(wanted) < (bits or 0) or any(int(column) not in place for column in wanted):
+        if any(int(column) not in place for column in wanted):
             raise SelectionError(
-                f"Codes of {bits or self.bits} bits need features that are not stored; "
-                f"{len(held)} are."
+                f"Codes of {length} bits need features that are not stored; {len(held)} are."
             )
         chosen = features[:, [place[int(column)] for column in wanted]]
         return hashing.pack(hashing.to_bits(chosen, self.thresholds[wanted]))
@@ -109,6 +110,15 @@ class Model:
     def saw(self, sha256: str) -> bool:
         """Whether the picture with this pixel checksum was trained on."""
         return sha256[:ID_LENGTH] in self.trained_on
+
+
+def half_precision(features: npt.NDArray[np.float32]) -> Features:
+    """Features as they are stored; ModelError if some are not finite numbers."""
+    with np.errstate(over="ignore"):
+        rounded = features.astype(np.float16)
+    if not np.isfinite(rounded).all():
+        raise ModelError("The network gave features that are not numbers; train it again.")
+    return rounded
 
 
 def build(
@@ -138,7 +148,7 @@ def build(
         rows.append(encoder.encode([scan])[0])
         if progress is not None:
             progress(done, len(scans))
-    features = np.stack(rows).astype(np.float16)
+    features = half_precision(np.stack(rows))
     selector = MRMRSelector(spec.features, criterion=criterion).fit(features, labels)
     about = {
         "schema": SCHEMA,
@@ -188,9 +198,13 @@ def load(where: str | Path) -> Model:
         raise ModelError(f"There is no model {where}; shipped models: {known}.")
     about = storage.read_manifest(folder, MANIFEST, SCHEMA, ModelError)
     try:
-        return _from_manifest(folder, about)
-    except (KeyError, ValueError, TypeError):
-        raise ModelError(f"{folder / MANIFEST} is damaged; make or download it again.") from None
+        model = _from_manifest(folder, about)
+        sound = _is_sound(model)
+    except (KeyError, ValueError, TypeError, OverflowError):
+        sound = False
+    if not sound:
+        raise ModelError(f"{folder / MANIFEST} is damaged; make or download it again.")
+    return model
 
 
 def shipped() -> list[str]:
@@ -207,9 +221,8 @@ def verify(model: Model) -> None:
 
 def _write(folder: Path, about: storage.Json, tensors: Tensors) -> Model:
     arrays = {name: np.ascontiguousarray(array) for name, array in sorted(tensors.items())}
-    about = {key: value for key, value in about.items() if key != "files"}
-    about["id"] = _identity(about, arrays)
-    storage.create(folder, MANIFEST, about, {WEIGHTS: lambda path: save_file(arrays, path)})
+    about = {**about, "id": _identity(about, arrays)}
+    storage.create(folder, MANIFEST, about, {WEIGHTS: lambda path: path.write_bytes(save(arrays))})
     return load(folder)
 
 
@@ -242,6 +255,23 @@ def _from_manifest(folder: Path, about: storage.Json) -> Model:
         thresholds=np.array(about["thresholds"], dtype=np.float32),
         trained_on=frozenset(about["trained_on"]),
         about=about,
+    )
+
+
+def _is_sound(model: Model) -> bool:
+    """Whether a manifest's order, thresholds and columns can belong to one model."""
+    count = len(model.ranking)
+    return (
+        np.array_equal(np.sort(model.ranking), np.arange(count))
+        and model.thresholds.shape == (count,)
+        and bool(np.isfinite(model.thresholds).all())
+        and isinstance(model.bits, int)
+        and 8 <= model.bits <= count
+        and model.bits % 8 == 0
+        and len(np.unique(model.columns)) == len(model.columns)
+        and np.isin(model.ranking[: model.bits], model.columns).all()
+        and WEIGHTS in model.about["files"]
+        and all(isinstance(text, str) for text in (model.id, model.name, model.modality))
     )
 
 

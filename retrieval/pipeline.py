@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,14 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval import archive as archives
-from retrieval import evaluation, storage
+from retrieval import encoding, evaluation, storage
 from retrieval import model as models
 from retrieval.datasets import Folder, read_folder
 from retrieval.errors import DataError, ModelError
 from retrieval.evaluation import Evaluation
 from retrieval.model import Model
 from retrieval.sandbox import Decoder
-from retrieval.scans import Scan
 
 if TYPE_CHECKING:  # torch loads only to train
     from retrieval.training import Recipe
@@ -43,17 +41,19 @@ def train_model(
     `out`.partial until the model is written; the same command goes on from them.
     """
     from retrieval.encoder import spec_named
-    from retrieval.training import train
+    from retrieval.training import drop_checkpoints, train
 
     spec = spec_named(encoder_name)  # whatever can be refused is refused before the long work
     models.check_settings(spec.features, bits, criterion)
     storage.require_free(out, ModelError)
     folder = training_split(read_folder(root))
     with Decoder() as decoder:
-        scans = _decode(folder, decoder, progress("Read"))
+        scans = encoding.read_all(
+            [folder.path(case) for case in folder.cases], decoder.read, progress("Read")
+        )
     checkpoints = out.with_name(f"{out.name}.partial")
     labels = [case.label for case in folder.cases]
-    patients = [case.patient_id for case in folder.cases]
+    patients = [case.patient_id or f"only {case.file}" for case in folder.cases]
     pixels = [scan.pixels for scan in scans]
     tensors = train(
         pixels,
@@ -84,7 +84,7 @@ def train_model(
         },
         progress=progress("Encoded"),
     )
-    shutil.rmtree(checkpoints, ignore_errors=True)
+    drop_checkpoints(checkpoints)
     return made
 
 
@@ -96,14 +96,6 @@ def training_split(folder: Folder) -> Folder:
     if "train" not in splits:
         raise DataError(f"{folder.root} has no picture in split train; mark some in images.csv.")
     return folder.split(["train"])
-
-
-def _decode(folder: Folder, decoder: Decoder, progress: Counter) -> list[Scan]:
-    scans = []
-    for done, case in enumerate(folder.cases, start=1):
-        scans.append(decoder.read(folder.path(case)))
-        progress(done, len(folder))
-    return scans
 
 
 def evaluate_archive(
@@ -119,6 +111,8 @@ def evaluate_archive(
     evaluation.check_protocol(protocol)
     archive = archives.open_archive(where)
     model = archive.model()
+    if bits is not None:
+        models.check_settings(len(model.ranking), bits, model.about["criterion"])
     if Path(queries).is_dir() and not (Path(queries) / archives.MANIFEST).is_file():
         folder = read_folder(Path(queries))
         chosen = folder.split(splits) if splits else folder
@@ -126,6 +120,10 @@ def evaluate_archive(
             cases = evaluation.cases_of_folder(
                 chosen, model, bits, read=decoder.read, progress=progress
             )
+    elif not Path(queries).exists() and queries not in archives.shipped():
+        raise DataError(
+            f"There is no folder and no archive {queries}; name the pictures to ask about."
+        )
     else:
         cases = _stored_cases(archives.open_archive(queries), model, splits, bits)
     return evaluation.evaluate(archive, model, cases, protocol=protocol, bits=bits)

@@ -130,7 +130,7 @@ class Decoder:
 
 
 def _command(memory: int) -> list[str]:
-    return [sys.executable, "-m", "retrieval.sandbox", str(memory)]
+    return [sys.executable, "-P", "-m", "retrieval.sandbox", str(memory)]
 
 
 def _start(memory: int) -> subprocess.Popen[bytes]:

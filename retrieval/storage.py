@@ -3,7 +3,8 @@
 A folder is data files plus one manifest (JSON) that names them with size and
 sha256. Data files carry part of their checksum in their name, so an update
 writes new files beside the old ones and then replaces the manifest in one
-step: a reader, or a stop at any moment, sees the old state or the new one.
+step: a stop at any moment leaves the old state or the new one. The files of
+the state before are kept until the next update, for readers on their way.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import shutil
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ Json = dict[str, Any]
 Writer = Callable[[Path], None]  # writes one file at the path given
 
 BLOCK = 1 << 20
+PARTIAL = ".partial"
 
 
 def sha256_of(path: Path) -> str:
@@ -41,20 +44,48 @@ def fingerprint(value: object) -> str:
 
 
 def require_free(folder: Path, error: type[RetrievalError]) -> None:
-    """Raise `error` if there is something at `folder` already, other than an empty folder."""
+    """Raise `error` unless a new folder can be made at `folder`; an empty one may be there."""
+    if folder.is_symlink() or folder.resolve() == Path.cwd() or not folder.name:
+        raise error(f"{folder} cannot become the new folder; name one that is not there yet.")
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise error(f"{folder} is not empty; choose another --out or remove it.")
+    _require_writable_parent(folder, error)
 
 
-def create(folder: Path, manifest: str, about: Json, writers: Mapping[str, Writer]) -> None:
+def require_file(path: Path, error: type[RetrievalError]) -> None:
+    """Raise `error` unless a file can be written at `path`; its parent folder is made."""
+    if not path.name or path.is_dir():
+        raise error(f"{path} is a folder; name a file to write.")
+    _require_writable_parent(path, error)
+
+
+def _require_writable_parent(path: Path, error: type[RetrievalError]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        raise error(f"{path.parent} cannot be made; choose another place.") from None
+    if not os.access(path.parent, os.W_OK):
+        raise error(f"{path.parent} cannot be written to; choose another place.")
+
+
+def create(
+    folder: Path,
+    manifest: str,
+    about: Json,
+    writers: Mapping[str, Writer],
+    fill: Callable[[Path], None] | None = None,
+) -> None:
     """Make `folder`, which must be free, with its manifest and the files that `writers` write.
 
-    Everything is written in a sibling folder that takes the name at the end.
+    Everything is written in a sibling folder that takes the name at the end;
+    `fill` may put more into that folder before the manifest.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", suffix=".partial", dir=folder.parent))
+    fresh = folder.parent / f".{folder.name}-{secrets.token_hex(4)}{PARTIAL}"
+    fresh.mkdir()
     try:
-        fresh.chmod(0o755)
+        if fill is not None:
+            fill(fresh)
         update(fresh, manifest, about, writers)
         if folder.exists():
             folder.rmdir()
@@ -63,11 +94,37 @@ def create(folder: Path, manifest: str, about: Json, writers: Mapping[str, Write
         shutil.rmtree(fresh, ignore_errors=True)
 
 
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Be the only process that changes `folder`; waits for another one to finish.
+
+    The system lets go of the lock when its holder ends, however it ends.
+    """
+    with (folder / ".lock").open("a+b") as file:
+        try:
+            import fcntl
+        except ImportError:  # Windows
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+        else:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def update(folder: Path, manifest: str, about: Json, writers: Mapping[str, Writer]) -> None:
-    """Write new data files into `folder`, then replace its manifest, then drop the old files."""
+    """Write new data files into `folder`, then replace its manifest, then drop older files.
+
+    Callers that change a folder others may change too hold `locked` around it.
+    """
+    for stale in folder.glob(f".*{PARTIAL}*"):
+        stale.unlink()
+    before = _named_files(folder / manifest)
     files = {name: _write(folder, name, writer) for name, writer in writers.items()}
-    replace_json(folder / manifest, {**about, "files": files})
-    kept = {entry["name"] for entry in files.values()}
+    about = {key: value for key, value in about.items() if key not in ("files", "digest")}
+    about["files"] = files
+    replace_json(folder / manifest, {**about, "digest": fingerprint(about)})
+    kept = before | {entry["name"] for entry in files.values()}
     for name in files:
         stem, suffix = os.path.splitext(name)
         for old in folder.glob(f"{stem}-{'[0-9a-f]' * 12}{suffix}"):
@@ -75,10 +132,19 @@ def update(folder: Path, manifest: str, about: Json, writers: Mapping[str, Write
                 old.unlink(missing_ok=True)
 
 
+def _named_files(manifest: Path) -> set[str]:
+    """Names of the data files of the state before an update; none where there is no such state."""
+    try:
+        files = json.loads(manifest.read_text(encoding="utf-8"))["files"]
+        return {entry["name"] for entry in files.values()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return set()
+
+
 def _write(folder: Path, name: str, writer: Writer) -> Json:
     """Write one file under a name that holds part of its checksum; its manifest entry."""
     stem, suffix = os.path.splitext(name)
-    fresh = folder / f".{stem}.partial{suffix}"
+    fresh = folder / f".{stem}{PARTIAL}{suffix}"
     writer(fresh)
     _flush(fresh)
     digest = sha256_of(fresh)
@@ -95,7 +161,7 @@ def _flush(path: Path) -> None:
 
 def replace_bytes(path: Path, data: bytes) -> None:
     """Write a whole file in one step: the old content, or the new, is there at any moment."""
-    fresh = path.with_name(f".{path.name}.partial")
+    fresh = path.with_name(f".{path.name}{PARTIAL}")
     fresh.write_bytes(data)
     _flush(fresh)
     os.replace(fresh, path)
@@ -115,16 +181,16 @@ def read_manifest(folder: Path, manifest: str, schema: int, error: type[Retrieva
     path = folder / manifest
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
-        found = about["schema"]
+        found, digest = about["schema"], about.pop("digest")
         names = [(entry["name"], entry["bytes"]) for entry in about["files"].values()]
     except FileNotFoundError:
-        raise error(
-            f"{folder} holds no {manifest}; it is not finished or not of this kind."
-        ) from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise error(f"{folder} holds no {manifest}; it is unfinished or no such folder.") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise error(f"{path} is damaged; make or download the folder again.") from None
     if found != schema:
         raise error(f"{path} has schema {found}, this version reads {schema}; make it again.")
+    if fingerprint(about) != digest:
+        raise error(f"{path} was changed by hand or damaged; make or download the folder again.")
     for name, size in names:
         file = folder / Path(name).name
         if not file.is_file() or file.stat().st_size != size:
@@ -133,7 +199,7 @@ def read_manifest(folder: Path, manifest: str, schema: int, error: type[Retrieva
 
 
 def data_file(folder: Path, about: Json, name: str) -> Path:
-    """Where the file that the manifest calls `name` lies."""
+    """Where the file that the manifest calls `name` lies; KeyError if it names none."""
     return folder / Path(about["files"][name]["name"]).name
 
 

@@ -6,6 +6,8 @@ and takes every pair in it: a batch of 32 pictures is 496 pairs.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -16,12 +18,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from retrieval.augmentation import augmentation, standardise
 from retrieval.encoder import EncoderSpec, FloatImage, PaperNetwork, to_tensors
-from retrieval.errors import DataError
+from retrieval.errors import DataError, SettingError, TrainingError
+from retrieval.storage import replace_json
+
+CHECKPOINTS, IDENTITY = "epoch-*.safetensors", "run.json"
 
 Progress = Callable[[int, int, float], None]  # epochs done, epochs in all, mean loss
 
@@ -30,12 +36,29 @@ Progress = Callable[[int, int, float], None]  # epochs done, epochs in all, mean
 class Recipe:
     """Everything that decides how a network is trained, besides the pictures."""
 
-    epochs: int = 30
+    epochs: int = 24
     batch: int = 32
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-4
     weight_decay: float = 1e-4
     margin: float = 1.0
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """SettingError for a value that no run can use."""
+        limits = {
+            "epochs": (0, 10_000),
+            "batch": (4, 4096),
+            "learning_rate": (1e-8, 1.0),
+            "weight_decay": (0.0, 1.0),
+            "margin": (1e-3, 2.0),
+            "seed": (0, 2**32 - 1),
+        }
+        for name, (low, high) in limits.items():
+            if not low <= getattr(self, name) <= high:
+                raise SettingError(
+                    f"{name.replace('_', ' ').capitalize()} must lie between {low:g} and {high:g}, "
+                    f"not {getattr(self, name)}."
+                )
 
 
 def contrastive_loss(features: Tensor, labels: Tensor, margin: float) -> Tensor:
@@ -91,16 +114,20 @@ def _stack(scans: Sequence[FloatImage], spec: EncoderSpec) -> Tensor:
 
 @dataclass
 class _Run:
-    """One training run: what a checkpoint has to hold, and how to go on from it."""
+    """One training run: what a checkpoint has to hold, and how to go on from it.
 
+    identity : all that decides the weights, pictures and labels included; a
+    checkpoint is taken up only by the very same run.
+    """
+
+    identity: dict[str, object]
     recipe: Recipe
     network: PaperNetwork
     optimiser: torch.optim.Optimizer
     epoch: int = 0
 
     def save(self, folder: Path) -> None:
-        """Write the state beside `folder`'s old one and swap; a stop never leaves half of it."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Write the state beside the old one, then drop that: a stop never leaves half of it."""
         state = {f"network.{k}": v for k, v in self.network.state_dict().items()}
         for number, slots in self.optimiser.state_dict()["state"].items():
             state |= {f"optimiser.{number}.{k}": v for k, v in slots.items()}
@@ -108,20 +135,32 @@ class _Run:
         fresh = folder / "fresh.safetensors"
         save_file(state, fresh)
         os.replace(fresh, folder / f"epoch-{self.epoch:04d}.safetensors")
-        for old in sorted(folder.glob("epoch-*.safetensors"))[:-1]:
+        for old in sorted(folder.glob(CHECKPOINTS))[:-1]:
             old.unlink()
-        (folder / "recipe.json").write_text(json.dumps(asdict(self.recipe)))
 
     def resume(self, folder: Path) -> None:
-        """Go on from the newest checkpoint of the same recipe in `folder`, if there is one."""
-        found = sorted(folder.glob("epoch-*.safetensors"))
+        """Claim `folder` for this run, or go on from its newest checkpoint."""
+        folder.mkdir(parents=True, exist_ok=True)
+        found = sorted(folder.glob(CHECKPOINTS))
         if not found:
+            replace_json(folder / IDENTITY, self.identity)
             return
-        if json.loads((folder / "recipe.json").read_text()) != asdict(self.recipe):
-            raise DataError(
-                f"{folder} holds a run with other settings; remove it or repeat those settings."
+        try:
+            before = json.loads((folder / IDENTITY).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            before = None
+        if before != self.identity:
+            raise TrainingError(
+                f"{folder} holds a run on other pictures or with other settings; "
+                "remove that folder, or repeat that run."
             )
-        state = load_file(found[-1])
+        self._load(found[-1])
+
+    def _load(self, checkpoint: Path) -> None:
+        try:
+            state = load_file(checkpoint)
+        except (OSError, SafetensorError):
+            raise TrainingError(f"{checkpoint} is damaged; remove its folder.") from None
         self.network.load_state_dict(
             {k.removeprefix("network."): v for k, v in state.items() if k.startswith("network.")}
         )
@@ -132,7 +171,29 @@ class _Run:
                 slots.setdefault(int(number), {})[slot] = value
         groups = self.optimiser.state_dict()["param_groups"]
         self.optimiser.load_state_dict({"state": slots, "param_groups": groups})
-        self.epoch = int(found[-1].stem.removeprefix("epoch-"))
+        self.epoch = int(checkpoint.stem.removeprefix("epoch-"))
+
+
+def drop_checkpoints(folder: Path) -> None:
+    """Remove a run's own files, and its folder if nothing else lies in it."""
+    for file in (*folder.glob(CHECKPOINTS), folder / IDENTITY, folder / "fresh.safetensors"):
+        file.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+def _identity(
+    pictures: Tensor, labels: Sequence[str], patients: Sequence[str], spec: EncoderSpec, *,
+    recipe: Recipe, device: str,
+) -> dict[str, object]:  # fmt: skip
+    data = hashlib.sha256(pictures.numpy().tobytes())
+    data.update(json.dumps([list(labels), list(patients)]).encode())
+    return {
+        "recipe": asdict(recipe),
+        "encoder": asdict(spec),
+        "data": data.hexdigest(),
+        "device": device,
+    }
 
 
 def train(
@@ -160,10 +221,11 @@ def train(
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
     )
-    run = _Run(recipe, network, optimiser)
+    pictures, change = _stack(scans, spec), augmentation((spec.height, spec.width))
+    identity = _identity(pictures, labels, patients, spec, recipe=recipe, device=device)
+    run = _Run(identity, recipe, network, optimiser)
     if checkpoints is not None:
         run.resume(checkpoints)
-    pictures, change = _stack(scans, spec), augmentation((spec.height, spec.width))
     while run.epoch < recipe.epochs:
         loss = _epoch(run, pictures, torch.from_numpy(classes), groups, change)
         run.epoch += 1
@@ -196,6 +258,8 @@ def _epoch(
         loss.backward()
         run.optimiser.step()
         losses.append(loss.item())
+        if not np.isfinite(losses[-1]):
+            raise TrainingError("The loss is no longer a number; use a smaller learning rate.")
     return float(np.mean(losses))
 
 

@@ -1,18 +1,29 @@
 """Searching and changing archives, against a sort of bit strings."""
 
+import os
 import random
 import shutil
+import subprocess
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from retrieval import archive as archives
-from retrieval import indexing, scans
+from retrieval import indexing, scans, storage
 from retrieval import model as models
 from retrieval.archive import open_archive
 from retrieval.datasets import read_folder
-from retrieval.errors import ArchiveError, ModelMismatch, SearchError
+from retrieval.errors import (
+    ArchiveError,
+    DataError,
+    ModelMismatch,
+    SearchError,
+    UnreadableScan,
+    UnsupportedScan,
+)
 from tests import small
 
 
@@ -125,32 +136,32 @@ def test_copies_of_one_picture_are_all_kept(folder, model, tmp_path):
 def test_add_then_remove(own, folder, tmp_path):
     before = own.id
     Image.fromarray(small.picture("disk", 999)).save(tmp_path / "new.png")
-    bigger = indexing.add(own, [tmp_path / "new.png"], "disk")
+    bigger = indexing.add(own.folder, [tmp_path / "new.png"], " disk ")
     assert len(bigger) == len(own) + 1 and bigger.id != before
     archives.verify(bigger)
     hit = search(bigger, tmp_path / "new.png", 1)[0]
     assert hit.identical and hit.entry.label == "disk" and hit.entry.source == "added"
     kept = bigger.picture(hit.entry)
     assert scans.read(kept).sha256 == scans.read(tmp_path / "new.png").sha256
-    smaller = indexing.remove(bigger, [hit.entry.id])
+    smaller = indexing.remove(own.folder, [hit.entry.id])
     assert smaller.id == before and not kept.exists()
     archives.verify(smaller)
-    assert len(own.codes) == 24  # what was open before is untouched
+    assert len(search(own, tmp_path / "new.png", 50)) == 24  # what was open before still answers
 
 
 def test_add_and_remove_refuse_and_change_nothing(own, folder, tmp_path):
     (tmp_path / "text.png").write_text("hello")
-    for files, label, sentence in (
-        ([folder.path(folder.cases[0])], "disk", "is in archive own already"),
-        ([tmp_path / "text.png"], "disk", "text.png: "),
-        ([tmp_path / "text.png"], " ", "need a label"),
+    for files, label, error, sentence in (
+        ([folder.path(folder.cases[0])], "disk", ArchiveError, "is in archive own already"),
+        ([tmp_path / "text.png"], "disk", UnsupportedScan, "text.png: "),
+        ([tmp_path / "text.png"], " ", ArchiveError, "need a label"),
     ):
-        with pytest.raises(Exception, match=sentence):
-            indexing.add(own, files, label)
+        with pytest.raises(error, match=sentence):
+            indexing.add(own.folder, files, label)
     with pytest.raises(ArchiveError, match="has no case ffff"):
-        indexing.remove(own, ["ffff"])
+        indexing.remove(own.folder, ["ffff"])
     with pytest.raises(ArchiveError, match="would empty"):
-        indexing.remove(own, own.catalogue.column("id").tolist())
+        indexing.remove(own.folder, own.catalogue.column("id").tolist())
     assert open_archive(own.folder).id == own.id
 
 
@@ -163,7 +174,7 @@ def test_a_picture_that_cannot_be_read_stops_indexing_and_leaves_nothing(folder,
     root = tmp_path / "bad"
     shutil.copytree(folder.root, root)
     (root / folder.cases[5].file).write_bytes(b"")
-    with pytest.raises(Exception, match="empty"):
+    with pytest.raises(UnreadableScan, match="empty"):
         indexing.index(read_folder(root), model, tmp_path / "archive")
     assert not (tmp_path / "archive").exists()
 
@@ -224,9 +235,7 @@ def test_damage_is_noticed(own):
     array = np.load(codes).copy()
     array[0, 0] ^= 1
     entries = own.catalogue.entries()
-    indexing._write(
-        archives.storage.update, own.folder, own.about, array, np.asarray(own.features), entries
-    )
+    indexing._rewrite(own, array, np.asarray(own.features), entries)
     with pytest.raises(ArchiveError, match="do not follow from its features"):
         archives.verify(open_archive(own.folder))
     newer = open_archive(own.folder)
@@ -235,6 +244,146 @@ def test_damage_is_noticed(own):
         open_archive(own.folder)
     with pytest.raises(ArchiveError, match="There is no archive nowhere; shipped archives:"):
         open_archive("nowhere")
+
+
+def reseal(archive, **changes):
+    """Change an archive's manifest and seal it again, as a faulty program might."""
+    about = {**archive.about, **changes}
+    about = {key: value for key, value in about.items() if value is not None}
+    storage.replace_json(
+        archive.folder / "archive.json", {**about, "digest": storage.fingerprint(about)}
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"count": 23},
+        {"bits": 64},
+        {"columns": [1, 2]},
+        {"model": None},
+        {"model": {"id": 3, "name": "x", "folder": ""}},
+        {"id": None},
+        {"pictures": 7},
+    ],
+)
+def test_a_manifest_that_makes_no_sense_is_refused(own, changes):
+    reseal(own, **changes)
+    with pytest.raises(ArchiveError, match="is damaged"):
+        open_archive(own.folder)
+
+
+def test_an_archive_whose_model_is_gone_says_which_it_needs(own):
+    reseal(own, model={"id": "0" * 16, "name": "lost", "folder": "../lost"})
+    with pytest.raises(ModelMismatch, match=r"needs model lost \(0{16}\)"):
+        open_archive(own.folder).model()
+
+
+def test_what_comes_with_the_project_is_not_changed(own, monkeypatch):
+    monkeypatch.setattr(archives, "SHIPPED", own.folder.parent)
+    with pytest.raises(ArchiveError, match="comes with the project"):
+        indexing.remove(own.folder, own.catalogue.column("id").tolist()[:1])
+
+
+def twins(root, model, out, order, **options):
+    """An archive of one picture under two labels, listed in the order given."""
+    root.mkdir(parents=True)
+    for label in ("a", "b"):
+        Image.fromarray(small.picture("disk", 1)).save(root / f"{label}.png")
+    Image.fromarray(small.picture("bar", 1)).save(root / "other.png")
+    lines = [f"{label}.png,{label}" for label in order]
+    (root / "images.csv").write_text("\n".join(["file,label", *lines, "other.png,a"]))
+    return indexing.index(read_folder(root), model, out, **options)
+
+
+@pytest.mark.parametrize("pictures", ["link", "copy"])
+def test_ids_of_copies_do_not_follow_the_table_and_stay_when_one_leaves(model, tmp_path, pictures):
+    one = twins(tmp_path / "f1", model, tmp_path / "one", "ab", pictures=pictures)
+    other = twins(tmp_path / "f2", model, tmp_path / "other", "ba", pictures=pictures)
+    assert one.id == other.id
+    first, second = sorted(
+        (e for e in one.catalogue.entries() if e.file != "other.png"), key=lambda e: e.id
+    )[:2]
+    gone, stays = (
+        (first, second) if second.id.startswith(first.id) else
+        (e for e in one.catalogue.entries() if e.sha256 == scans.read(tmp_path / "f1/a.png").sha256)
+    )  # fmt: skip
+    smaller = indexing.remove(one.folder, [gone.id])
+    left = next(e for e in smaller.catalogue.entries() if e.sha256 == stays.sha256)
+    assert left == stays
+    assert smaller.picture(left) is not None  # the copy that both shared is still there
+    with pytest.raises(ArchiveError, match="has no case"):
+        indexing.remove(one.folder, [gone.id])
+
+
+def test_remove_deletes_nothing_that_is_not_the_archives_own(own, folder, tmp_path):
+    (tmp_path / "precious.txt").write_text("keep")
+    entries = own.catalogue.entries()
+    bad = [replace(entries[0], file="../../precious.txt"), *entries[1:]]
+    spoilt = indexing._rewrite(own, np.asarray(own.codes), np.asarray(own.features), bad)
+    assert spoilt.picture(bad[0]) is None
+    with pytest.raises(ArchiveError, match="does not agree with itself"):
+        archives.verify(spoilt)
+    indexing.remove(own.folder, [bad[0].id])
+    assert (tmp_path / "precious.txt").read_text() == "keep"
+    linked = entries[5]
+    indexing.remove(own.folder, [linked.id])
+    assert (folder.root / linked.file).is_file()
+
+
+def test_a_folder_whose_pictures_are_all_unused_is_refused(model, tmp_path):
+    root = tmp_path / "unused"
+    root.mkdir()
+    Image.fromarray(small.picture("disk", 1)).save(root / "a.png")
+    (root / "images.csv").write_text("file,label,split\na.png,x,unused\n")
+    with pytest.raises(DataError, match="no picture to encode"):
+        indexing.index(read_folder(root), model, tmp_path / "out")
+
+
+def test_two_processes_may_add_at_once_while_a_third_searches(own, tmp_path):
+    """Neither addition is lost, and no search meets half an archive."""
+    program = (
+        "import sys; from pathlib import Path; from retrieval import indexing\n"
+        "for file in sys.argv[2:]: indexing.add(Path(sys.argv[1]), [Path(file)], 'disk')\n"
+    )
+    files = []
+    for number in range(8):
+        files.append(tmp_path / f"{number}.png")
+        Image.fromarray(small.picture("disk", 500 + number)).save(files[-1])
+    writers = [
+        subprocess.Popen([sys.executable, "-c", program, str(own.folder), *map(str, part)])
+        for part in (files[:4], files[4:])
+    ]
+    while any(writer.poll() is None for writer in writers):
+        now = open_archive(own.folder)
+        assert len(now.search(np.asarray(now.codes[:1]), "none", 5)) == 5
+        assert len(own.search(np.asarray(own.codes[:1]), "none", 5)) == 5
+    assert [writer.returncode for writer in writers] == [0, 0]
+    assert len(open_archive(own.folder)) == 32
+    archives.verify(open_archive(own.folder))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
+def test_an_addition_killed_at_any_moment_blocks_no_later_one(own, tmp_path):
+    program = (
+        "import sys; from pathlib import Path; from retrieval import indexing, storage\n"
+        "own, calls, stop = storage.os.replace, [], int(sys.argv[3])\n"
+        "def replace(*places):\n"
+        "    calls.append(1)\n"
+        "    if len(calls) == stop: storage.os.kill(storage.os.getpid(), 9)\n"
+        "    own(*places)\n"
+        "storage.os.replace = replace\n"
+        "indexing.add(Path(sys.argv[1]), [Path(sys.argv[2])], 'disk')\n"
+    )
+    for stop in range(1, 6):  # the picture's copy, three data files, the manifest
+        file = tmp_path / f"{stop}.png"
+        Image.fromarray(small.picture("disk", 700 + stop)).save(file)
+        command = [sys.executable, "-c", program, str(own.folder), str(file), str(stop)]
+        assert subprocess.run(command).returncode == -9
+        archives.verify(open_archive(own.folder))
+        indexing.add(own.folder, [file], "disk")
+        archives.verify(open_archive(own.folder))
+    assert len(open_archive(own.folder)) == 29
 
 
 @pytest.mark.parametrize("name", archives.shipped())

@@ -127,6 +127,17 @@ def test_inspect(world, tmp_path):
         (("evaluate", "{archive}", "--queries", "{folder}", "--protocol", "x"), "no protocol 'x'"),
         (("verify", "nowhere"), "There is no archive nowhere"),
         (("remove", "{archive}", "zzz"), "has no case zzz"),
+        (("evaluate", "{archive}", "--queries", "/typo"), "no folder and no archive /typo"),
+        (("evaluate", "{archive}", "--queries", "{folder}", "--bits", "0"), "not 0"),
+        (("evaluate", "{archive}", "--queries", "{folder}", "--json", "/"), "is a folder"),
+        (("evaluate", "{archive}", "--queries", "{folder}", "--json", ""), "is a folder"),
+        (("train", "{folder}", "--out", "{model}2", "--seed", "-1"), "Seed must lie between"),
+        (("train", "{folder}", "--out", "{model}2", "--batch", "0"), "Batch must lie between"),
+        (("train", "{folder}", "--out", "{model}2", "--bits", "12"), "not 12"),
+        (("train", "{folder}", "--out", ".", "--encoder", "small"), "name one that is not there"),
+        (("search", "{archive}", "no\nsuch.png"), "There is no such file"),
+        (("search", "{archive}", ""), "This is a folder"),
+        (("remove", "sample-ct", "zzz"), "comes with the project"),
         (("download", "imagenet", "--out", "/nowhere/x"), "imagenet"),
     ],
 )
@@ -143,7 +154,17 @@ def test_what_a_user_can_mend_is_one_sentence(world, arguments, sentence):
     assert not done.stdout
 
 
-@pytest.mark.parametrize("arguments", [(), ("fly",), ("search",), ("search", "a", "b", "-k", "x")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("fly",),
+        ("search",),
+        ("search", "a", "b", "-k", "x"),
+        ("evaluate", "a", "--queries", "b", "--split", ","),
+        ("train", "a", "--out", "b", "--modality", "MR"),
+    ],
+)
 def test_wrong_usage_exits_2(arguments):
     call(*arguments, expect=2)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrieval.datasets import Case, read_folder
+from retrieval.datasets import OWN_GROUP, Case, patient_group, read_folder
 from retrieval.errors import DataError, PatientOverlap, RetrievalError
 
 REAL = Path(__file__).parents[2] / "shared" / "data"
@@ -54,7 +54,7 @@ def test_every_column_is_read_and_others_are_ignored(make_folder: MakeFolder) ->
 
 def test_the_least_table_is_enough(make_folder: MakeFolder) -> None:
     cases = read_folder(make_folder("file,label\nb.png,y\na.png,x\n", "a.png", "b.png")).cases
-    assert cases == (Case("b.png", "y", "file:b.png", ""), Case("a.png", "x", "file:a.png", ""))
+    assert cases == (Case("b.png", "y", "", ""), Case("a.png", "x", "", ""))
 
 
 @pytest.mark.parametrize(
@@ -80,9 +80,9 @@ def test_blank_patients_are_groups_of_their_own(make_folder: MakeFolder) -> None
     root = make_folder(
         "file,label,patient_id,split\na.png,x,,train\nb.png,x, ,test\n", "a.png", "b.png"
     )
-    groups = [case.patient_id for case in read_folder(root).cases]
-    assert groups == ["file:a.png", "file:b.png"]
-    assert groups == [case.patient_id for case in read_folder(root).cases]
+    groups = [patient_group(case.patient_id, case.file) for case in read_folder(root).cases]
+    assert len(set(groups)) == 2 and all(group.startswith(OWN_GROUP) for group in groups)
+    assert patient_group("p1", "abc") == "p1"
 
 
 def test_one_sub_folder_per_label(make_folder: MakeFolder) -> None:
@@ -97,7 +97,7 @@ def test_one_sub_folder_per_label(make_folder: MakeFolder) -> None:
         ("y/b.JPG", "y"),
     ]
     assert folder.labels == ("x", "y")
-    assert folder.cases[0].patient_id == "file:x/1.2.840.7"
+    assert folder.cases[0].patient_id == ""
 
 
 def test_pictures_without_labels_are_refused_with_what_to_do(make_folder: MakeFolder) -> None:
@@ -215,4 +215,3 @@ def test_real_folders(
     assert Counter(case.label for case in folder.cases) == labels
     assert Counter(case.split for case in folder.cases) == splits
     assert len(folder.unused) == unused
-    assert all(case.patient_id for case in folder.cases)

@@ -338,6 +338,15 @@ def test_a_transfer_without_an_announced_end_is_cut_at_the_ceiling(
     assert "larger than the 200000" in refusal(small, out)
 
 
+def test_a_folder_of_somebody_else_is_left_alone(source: Source, out: Path) -> None:
+    mine = out.parent / "out.partial" / "mine.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("keep")
+    with pytest.raises(DownloadError, match=r"holds mine\.txt"):
+        obtain(source, out)
+    assert mine.read_text() == "keep" and not out.exists()
+
+
 @pytest.mark.parametrize("base", ["file:///etc", "ftp://host/x", "host/x", "data:,x"])
 def test_only_web_addresses_are_fetched(source: Source, out: Path, base: str) -> None:
     assert "start it with https://" in refusal(source, out, base=base)

@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from retrieval import evaluation, indexing
 from retrieval.archive import open_archive
@@ -62,6 +63,13 @@ def test_official_protocol_ranks_the_other_splits(archive, folder, model, k):
     )
     assert result.overall.at_k["precision"][0, k - 1] == pytest.approx(oracle)
     assert result.archive_count == sum(case.split != "test" for case in folder.cases)
+
+
+def test_validation_queries_never_meet_test_pictures(archive, folder, model):
+    result = evaluate(
+        archive, model, cases_of_folder(folder.split(["val"]), model), protocol="official"
+    )
+    assert result.archive_count == sum(case.split == "train" for case in folder.cases)
 
 
 def test_paper_protocol_counts_the_query_itself(archive, folder, model):
@@ -128,6 +136,26 @@ def test_leaks_are_refused(archive, folder, model, tmp_path):
     copied = cases_of_folder(read_folder(root).split(["test"]), model)
     with pytest.raises(PatientOverlap, match="under another patient"):
         evaluate(archive, model, copied, protocol="official")
+
+
+def test_a_blank_patient_is_not_somebody_of_the_same_file_name(model, tmp_path):
+    """Two folders with other pictures under the same names are strangers to each other."""
+    for number, name in enumerate(("one", "two")):
+        for label in small.LABELS:
+            (tmp_path / name / label).mkdir(parents=True)
+            for seed in range(4):
+                drawn = small.picture(label, 40 + 10 * number + seed)
+                Image.fromarray(drawn).save(tmp_path / name / label / f"{seed}.png")
+    archive = indexing.index(read_folder(tmp_path / "one"), model, tmp_path / "archive")
+    queries = cases_of_folder(read_folder(tmp_path / "two"), model)
+    result = evaluate(archive, model, queries)
+    assert result.overall.chance == pytest.approx(0.5)
+    assert result.overall.at_k["precision"][0, 7] == pytest.approx(0.5)
+
+
+def test_queries_the_model_was_trained_on_are_counted(archive, folder, model):
+    result = evaluate(archive, model, cases_of_folder(folder, model))
+    assert result.seen == result.json()["queries_seen_in_training"] == 16
 
 
 def test_other_refusals(archive, folder, model, tmp_path):

@@ -81,6 +81,11 @@ def test_no_order_of_rows_changes_a_figure():
     np.testing.assert_array_equal(one.precision, other.precision)
 
 
+def test_no_figure_exceeds_one():
+    figures = query_figures(np.array([193]), np.array([192]), 100)
+    assert figures.ap_paper.max() <= 1 and figures.precision.max() <= 1
+
+
 def test_past_the_end_of_a_small_archive():
     figures = query_figures(np.array([1, 1]), np.array([1, 0]), 4)
     np.testing.assert_allclose(figures.precision, [1, 1 / 2, 1 / 3, 1 / 4])

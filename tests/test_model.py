@@ -1,13 +1,12 @@
 """Models on disk: same code from the full and the pruned one, damage is noticed."""
 
-import json
 import shutil
 
 import numpy as np
 import pytest
 
 from retrieval import model as models
-from retrieval import scans
+from retrieval import scans, storage
 from retrieval.errors import ModelError, SelectionError
 from tests import small
 
@@ -47,8 +46,6 @@ def test_shorter_codes_are_prefixes_and_longer_ones_need_features(folder, model,
     pruned = models.prune(model, tmp_path / "pruned")
     with pytest.raises(SelectionError, match="64 bits need features that are not stored"):
         pruned.codes(pruned.encode([decoded(folder)[0].pixels]), 64)
-    with pytest.raises(SelectionError):
-        model.codes(features, 520)
 
 
 def test_building_again_gives_the_same_model(folder, model, tmp_path):
@@ -78,9 +75,7 @@ def test_it_knows_what_it_was_trained_on(folder, model):
 def test_damage_is_noticed(model, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(model.folder, copy)
-    about = json.loads((copy / "model.json").read_text())
-    about["thresholds"][about["ranking"][0]] += 1.0
-    (copy / "model.json").write_text(json.dumps(about))
+    rewrite(copy, lambda about: about["thresholds"].__setitem__(about["ranking"][0], 1.0))
     with pytest.raises(ModelError, match="does not match its id"):
         models.verify(models.load(copy))
     weights = next(copy.glob("weights-*"))
@@ -91,6 +86,49 @@ def test_damage_is_noticed(model, tmp_path):
     with pytest.raises(ModelError, match="missing or cut off"):
         models.load(copy)
     models.verify(model)
+
+
+def rewrite(folder, change):
+    """Change a manifest and seal it again, as a faulty program might."""
+    about = storage.read_manifest(folder, "model.json", 1, ModelError)
+    change(about)
+    storage.replace_json(folder / "model.json", {**about, "digest": storage.fingerprint(about)})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda about: about["files"].clear(),
+        lambda about: about["ranking"].__setitem__(0, 9999),
+        lambda about: about["ranking"].pop(),
+        lambda about: about["thresholds"].pop(),
+        lambda about: about["thresholds"].__setitem__(3, float("nan")),
+        lambda about: about["columns"].clear(),
+        lambda about: about.__setitem__("bits", "x"),
+        lambda about: about.__setitem__("bits", 12),
+        lambda about: about.__setitem__("name", 3),
+        lambda about: about.pop("trained_on"),
+        lambda about: about.pop("id"),
+    ],
+)
+def test_a_manifest_that_makes_no_sense_is_refused(model, tmp_path, change):
+    shutil.copytree(model.folder, tmp_path / "copy")
+    rewrite(tmp_path / "copy", change)
+    with pytest.raises(ModelError, match="is damaged"):
+        models.load(tmp_path / "copy")
+
+
+@pytest.mark.parametrize("bits", [0, -8, 4, 12, 520])
+def test_a_code_length_that_cannot_be_is_refused(folder, model, bits):
+    features = model.encode([decoded(folder)[0].pixels])
+    with pytest.raises(SelectionError, match=f"not {bits}"):
+        model.codes(features, bits)
+
+
+def test_features_that_are_not_numbers_are_refused():
+    for bad in (np.nan, np.inf, 1e9):
+        with pytest.raises(ModelError, match="not numbers"):
+            models.half_precision(np.array([[1.0, bad]], dtype=np.float32))
 
 
 def test_refusals(folder, model, tmp_path):

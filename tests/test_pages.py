@@ -302,12 +302,14 @@ def test_a_frame_can_be_chosen():
     assert distances(app) != before
 
 
-def test_a_training_picture_is_marked():
-    archive, _ = shipped_sample()
-    model = archive.model()
-    seen = next(e for e in archive.catalogue.entries() if model.saw(e.sha256))
-    app = uploaded(started(), archive.picture(seen).read_bytes())
-    assert any("Used to train the model" in one.value for one in app.markdown)
+def test_a_training_picture_is_marked(monkeypatch, archive, model):
+    monkeypatch.setenv("RETRIEVAL_ARCHIVES", str(archive.folder.parent))
+    entries = archive.catalogue.entries()
+    for seen in (True, False):
+        entry = next(e for e in entries if model.saw(e.sha256) == seen)
+        app = control(started(), "archive").select(archive.name).run()
+        app = uploaded(app, archive.picture(entry).read_bytes())
+        assert any("Used to train the model" in one.value for one in app.markdown) == seen
 
 
 def test_own_archives_stand_beside_the_shipped_ones(monkeypatch, archive, tmp_path):
@@ -362,7 +364,8 @@ def test_fetched_pictures_are_found(monkeypatch, tmp_path):
 @pytest.mark.parametrize("report", figures.reports(), ids=lambda report: report.protocol)
 def test_the_figures_are_those_of_the_stored_results(report):
     about = json.loads((figures.RESULTS / f"{report.archive}-{report.protocol}.json").read_text())
-    app = control(at_page("evaluation.py"), "protocol").select(report.protocol).run()
+    app = control(at_page("evaluation.py"), "measured").select(report.archive).run()
+    app = control(app, "protocol").select(report.protocol).run()
     assert not app.exception
     table = app.table[0].value
     assert table["k"].tolist() == [str(k) for k in (5, 10, 15, 20, 30, 40, 50, 100)]
@@ -388,6 +391,7 @@ def test_the_chart_holds_every_curve_and_the_printed_points():
     figure = json.loads(chart.proto.spec)
     lines = {trace["name"]: trace for trace in figure["data"]}
     report = figures.reports()[0]
+    assert report.archive == figures.printed(report.archive)["archive"]
     assert len(lines) == 4 + len(report.labels)
     assert lines["All queries"]["x"] == list(range(5, 51))
     assert lines["All queries"]["y"][5] == report.figure("precision", 10)[0]
@@ -433,8 +437,9 @@ def test_what_is_no_doi_becomes_no_link(doi):
     assert words.doi_link(doi) == ""
 
 
-def test_an_unknown_patient_shows_no_file_name():
-    assert words.patient_group("file:images/name.png") == "not known"
+def test_an_unknown_patient_is_said_to_be_unknown():
+    assert words.patient_group("picture:0123456789abcdef") == "not known"
+    assert words.patient_group("p7") == "p7"
 
 
 def luminance(colour):

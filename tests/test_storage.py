@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +20,11 @@ ABOUT = {"schema": 1, "name": "thing"}
 
 def write(text):
     return lambda path: path.write_text(text)
+
+
+def reword(folder, old, new):
+    path = folder / MANIFEST
+    path.write_text(path.read_text().replace(old, new))
 
 
 def read(folder):
@@ -56,16 +63,16 @@ def test_a_writer_that_fails_leaves_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_update_keeps_an_open_reader_and_drops_the_old_file(tmp_path):
+def test_update_keeps_the_state_before_for_readers_on_their_way_and_no_older_one(tmp_path):
     folder = tmp_path / "thing"
     storage.create(folder, MANIFEST, ABOUT, {"data.txt": write("one")})
     about = storage.read_manifest(folder, MANIFEST, 1, ArchiveError)
-    with storage.data_file(folder, about, "data.txt").open() as reader:
-        storage.update(folder, MANIFEST, ABOUT, {"data.txt": write("two")})
-        if os.name == "posix":
-            assert reader.read() == "one"
-    assert read(folder) == "two"
-    assert len(list(folder.iterdir())) == 2
+    for text in ("two", "three", "four"):
+        storage.update(folder, MANIFEST, ABOUT, {"data.txt": write(text)})
+        if text == "two":
+            assert storage.data_file(folder, about, "data.txt").read_text() == "one"
+        assert read(folder) == text
+    assert sorted(p.read_text() for p in folder.glob("data-*")) == ["four", "three"]
 
 
 def test_a_failed_update_keeps_the_old_state(tmp_path):
@@ -91,14 +98,20 @@ def test_kill_at_any_moment_leaves_the_old_state_or_the_new(tmp_path):
         "    n += 1\n"
         f"    storage.update(Path(sys.argv[1]), {MANIFEST!r}, {ABOUT!r},\n"
         "        {'data.txt': lambda path: path.write_text(chr(97 + n % 26) * 50_000)})\n"
+        "    print(n, flush=True)\n"
     )
     for attempt in range(12):
-        child = subprocess.Popen([sys.executable, "-c", program, str(folder)])
-        time.sleep(0.12 + 0.011 * attempt)
+        command = [sys.executable, "-c", program, str(folder)]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE)
+        child.stdout.readline()  # it has begun to write
+        time.sleep(0.0013 * attempt)
         child.send_signal(signal.SIGKILL)
         child.wait()
+        child.stdout.close()
         text = read(folder)
         assert len(text) == 50_000 and len(set(text)) == 1
+    storage.update(folder, MANIFEST, ABOUT, {"data.txt": write("last")})
+    assert read(folder) == "last" and not list(folder.glob(".*"))
 
 
 @pytest.mark.parametrize(
@@ -107,8 +120,10 @@ def test_kill_at_any_moment_leaves_the_old_state_or_the_new(tmp_path):
         (lambda f: (f / MANIFEST).unlink(), "holds no thing.json"),
         (lambda f: (f / MANIFEST).write_text("{"), "is damaged"),
         (lambda f: (f / MANIFEST).write_text("[]"), "is damaged"),
+        (lambda f: (f / MANIFEST).write_text("[" * 100_000), "is damaged"),
         (lambda f: (f / MANIFEST).write_text('{"schema": 1, "files": {"a": 3}}'), "is damaged"),
-        (lambda f: (f / MANIFEST).write_text('{"schema": 9, "files": {}}'), "has schema 9"),
+        (lambda f: reword(f, '"schema": 1', '"schema": 9'), "has schema 9"),
+        (lambda f: reword(f, '"name": "thing"', '"name": "other"'), "changed by hand"),
         (lambda f: next(f.glob("data-*")).unlink(), "missing or cut off"),
         (lambda f: next(f.glob("data-*")).write_text("on"), "missing or cut off"),
         (lambda f: next(f.glob("data-*")).write_text("two"), "does not match its checksum"),
@@ -121,6 +136,35 @@ def test_every_damage_has_its_sentence(tmp_path, spoil, sentence):
     with pytest.raises(ArchiveError, match=sentence) as caught:
         read(folder)
     assert str(caught.value).endswith(".")
+
+
+def test_only_one_holds_the_lock(tmp_path):
+    """A second process waits until the first lets go, also when that one is killed."""
+    program = (
+        "import sys, time; from pathlib import Path; from retrieval import storage\n"
+        "with storage.locked(Path(sys.argv[1])):\n"
+        "    print('held', flush=True); time.sleep(60)\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
+        assert child.stdout.readline() == b"held\n"
+        threading.Timer(0.3, child.kill).start()
+        started = time.monotonic()
+        with storage.locked(tmp_path):
+            assert time.monotonic() - started > 0.2
+
+
+def test_where_nothing_can_be_written_is_said_at_once(tmp_path):
+    (tmp_path / "file").write_text("x")
+    for place in (tmp_path / "file" / "below", Path.cwd(), Path("/")):
+        with pytest.raises(ArchiveError):
+            storage.require_free(place, ArchiveError)
+    for place in (tmp_path, Path("/"), tmp_path / "file" / "below.json"):
+        with pytest.raises(ArchiveError):
+            storage.require_file(place, ArchiveError)
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(ArchiveError, match="name one that is not there"):
+        storage.require_free(tmp_path / "link", ArchiveError)
 
 
 def test_json_is_one_line_a_key(tmp_path):

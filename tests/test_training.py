@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from retrieval.encoder import from_tensors, spec_named
-from retrieval.errors import DataError
-from retrieval.training import Recipe, batches, contrastive_loss, train
+from retrieval.errors import DataError, SettingError, TrainingError
+from retrieval.training import Recipe, batches, contrastive_loss, drop_checkpoints, train
 from tests import small
 
 SPEC = spec_named("small")
@@ -96,10 +96,53 @@ def test_a_stopped_run_goes_on_to_the_same_weights(pictures, tmp_path):
     assert same(whole, resumed)
 
 
-def test_a_checkpoint_of_other_settings_is_refused(pictures, tmp_path):
+def test_a_checkpoint_of_another_run_is_refused(pictures, tmp_path):
+    """Other settings, other labels, other pictures: what was learnt from them must not leak in."""
+    recipe = Recipe(epochs=1, batch=8)
+    run(pictures, recipe, checkpoints=tmp_path)
+    scans, labels, patients = pictures
+    for other, settings in (
+        (pictures, Recipe(epochs=1, batch=8, seed=9)),
+        ((scans, labels[::-1], patients), recipe),
+        (([scans[1], *scans[1:]], labels, patients), recipe),
+        ((scans, labels, patients[::-1]), recipe),
+    ):
+        with pytest.raises(TrainingError, match="other pictures or with other settings"):
+            run(other, settings, checkpoints=tmp_path)
+
+
+def test_a_damaged_checkpoint_is_refused(pictures, tmp_path):
     run(pictures, Recipe(epochs=1, batch=8), checkpoints=tmp_path)
-    with pytest.raises(DataError, match="other settings"):
-        run(pictures, Recipe(epochs=1, batch=8, seed=9), checkpoints=tmp_path)
+    (tmp_path / "run.json").write_text("{")
+    with pytest.raises(TrainingError, match="other pictures"):
+        run(pictures, Recipe(epochs=1, batch=8), checkpoints=tmp_path)
+
+
+def test_only_the_runs_own_files_are_dropped(pictures, tmp_path):
+    run(pictures, Recipe(epochs=1, batch=8), checkpoints=tmp_path / "run")
+    (tmp_path / "run" / "precious.png").write_text("mine")
+    drop_checkpoints(tmp_path / "run")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["precious.png"]
+    (tmp_path / "run" / "precious.png").unlink()
+    drop_checkpoints(tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"seed": -1},
+        {"seed": 2**70},
+        {"batch": 0},
+        {"epochs": -1},
+        {"learning_rate": float("nan")},
+        {"learning_rate": -1.0},
+        {"margin": 0.0},
+    ],
+)
+def test_settings_that_no_run_can_use_are_refused(settings):
+    with pytest.raises(SettingError, match="must lie between"):
+        Recipe(**settings)
 
 
 def test_training_pulls_the_labels_apart(pictures):

@@ -11,14 +11,15 @@ from pages.common.figures import CURVE, Json, Report
 HEIGHT = 460
 
 
-def precision(report: Report, printed: Json) -> None:
+def precision(report: Report, printed: Json | None) -> None:
     """Draw precision at k with its band, each label's line, chance, and the paper's points."""
     figure = go.Figure()
     _add_band(figure, report)
     for place, label in enumerate(report.labels):
         _add_label(figure, report, label, place)
     _add_chance(figure, report)
-    _add_printed(figure, printed)
+    if printed:
+        _add_printed(figure, printed)
     figure.update_layout(
         height=HEIGHT,
         margin={"l": 8, "r": 8, "t": 16, "b": 8},

@@ -69,9 +69,10 @@ def reports() -> list[Report]:
 
 
 @st.cache_data(show_spinner=False)
-def printed() -> Json:
-    """What the source paper prints: source, number of queries, and figures at k."""
-    return json.loads((RESULTS / PRINTED).read_text(encoding="utf-8"))
+def printed(archive: str) -> Json | None:
+    """What the source paper prints for this archive: source, queries, figures at k; or None."""
+    found = json.loads((RESULTS / PRINTED).read_text(encoding="utf-8"))
+    return found if found["archive"] == archive else None
 
 
 def trust(archive: Archive, k: int) -> str:

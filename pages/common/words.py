@@ -9,6 +9,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from retrieval.archive import Hits
+from retrieval.datasets import OWN_GROUP
 
 PRODUCT = "Lung image retrieval"
 NOT_FOR_DIAGNOSIS = "Research and teaching; not for diagnosis."
@@ -139,8 +140,8 @@ def archive_title(name: str) -> str:
 
 
 def patient_group(patient_id: str) -> str:
-    """A patient group without the file name that stands for an unknown patient."""
-    return "not known" if patient_id.startswith("file:") else patient_id
+    """A patient group in words, also where the patient is unknown."""
+    return "not known" if patient_id.startswith(OWN_GROUP) else patient_id
 
 
 def doi_link(doi: str) -> str:
@@ -180,6 +181,14 @@ def gap(hits: Hits, place: int) -> str:
         return "last case"
     step = following - hits[place].distance
     return f"next: +{step}"
+
+
+def printed_note(queries: int, protocol: str) -> str:
+    """How the paper's printed points compare with the figures of a protocol."""
+    points = f"The diamonds are the means the paper prints for {queries} queries; "
+    if protocol == "paper":
+        return f"{points}its protocol is not stated, and is likely to be this one."
+    return f"{points}they are not comparable with this protocol, only with the paper's."
 
 
 def tie(hits: Hits, distance: int) -> str:

@@ -1,0 +1,42 @@
+"""Pictures on disk -> features: decode, encode, one after the other, with progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from retrieval.errors import DataError
+from retrieval.hashing import Features
+from retrieval.model import Model
+from retrieval.scans import Scan
+
+Progress = Callable[[int, int], None]  # pictures done, pictures in all
+Reader = Callable[[Path], Scan]
+
+
+def read_all(paths: Sequence[Path], read: Reader, progress: Progress | None = None) -> list[Scan]:
+    """Decode every file, in order."""
+    scans = []
+    for done, path in enumerate(paths, start=1):
+        scans.append(read(path))
+        if progress is not None:
+            progress(done, len(paths))
+    return scans
+
+
+def encode_all(
+    paths: Sequence[Path], model: Model, read: Reader, progress: Progress | None = None
+) -> tuple[Features, list[str]]:
+    """Features (n, F) and pixel checksums (n) of every file; one scan in memory at a time."""
+    if not paths:
+        raise DataError("There is no picture to encode; the folder marks all of them unused.")
+    rows, checksums = [], []
+    for done, path in enumerate(paths, start=1):
+        scan = read(path)
+        rows.append(model.encode([scan.pixels])[0])
+        checksums.append(scan.sha256)
+        if progress is not None:
+            progress(done, len(paths))
+    return np.stack(rows), checksums
