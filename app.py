@@ -7,8 +7,13 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import streamlit as st
+from starlette.formparsers import MultiPartParser
 
 from pages.common import words
+from retrieval.scans import LIMITS
+
+# Starlette moves an upload of over 1 MB to a file; a patient's scan stays in memory.
+MultiPartParser.spool_max_size = 2 * LIMITS.file_bytes
 
 log = logging.getLogger("retrieval.app")
 

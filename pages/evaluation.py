@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.common import charts, choices, figures, words
+from pages.common import charts, choices, figures, shelf, words
 
 COLUMNS = {
     "precision": "Precision",
@@ -16,7 +16,10 @@ if not reports:
     st.info("No evaluation is stored; run the evaluate command of the Archive page.")
 else:
     names = list(dict.fromkeys(report.archive for report in reports))
-    name = names[0]
+    chosen = choices.chosen_name()
+    name = chosen if chosen in names else names[0]
+    if chosen and chosen not in names:
+        st.info(words.plain(f"{chosen} has not been measured; these are other archives."))
     if len(names) > 1:
         name = st.segmented_control(
             "Archive measured",
@@ -39,7 +42,7 @@ else:
         bind="query-params",
     )
     report = offered[protocol]
-    printed = figures.printed(name)
+    printed = figures.printed(name) if protocol == "paper" else None
     about = report.about
 
     st.markdown(titles[protocol].meaning)
@@ -56,7 +59,7 @@ else:
         st.metric("Random order", words.percent(report.chance()))
     charts.precision(report, printed)
     if printed:
-        st.caption(words.printed_note(printed["queries"], protocol))
+        st.caption(words.printed_note(printed["queries"]))
 
     st.subheader("Figures by number of matches", anchor=False)
     rows = [
@@ -78,7 +81,6 @@ else:
             f"archive {about['archive']['id']}, model {about['model']['id']}."
         )
     )
-    archive = choices.current_archive()
-    measured = archive is not None and archive.name == name
-    if measured and archive.about["model"]["id"] != about["model"]["id"]:
+    archive = shelf.offered()[0].get(name)
+    if archive is not None and archive.about["model"]["id"] != about["model"]["id"]:
         st.warning("These figures were measured with another model than the archive's now.")

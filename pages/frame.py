@@ -27,7 +27,10 @@ page = next(page for known, page in pages.items() if known.url_path == chosen.ur
 
 st.title(page.heading, anchor=False)
 st.caption(f"{page.lead} **{words.NOT_FOR_DIAGNOSIS}**")
-chosen.run()
+try:
+    chosen.run()
+except RetrievalError as error:
+    st.error(words.plain(str(error)))
 
 archive = choices.current_archive()
 if archive is not None:

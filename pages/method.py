@@ -18,17 +18,21 @@ LAYERS = (
 
 STEPS = """
 1. **Read.** The file becomes one grey picture; its names and other text are left behind.
-2. **Encode.** A Siamese network, two halves with the same 13 layers and weights, was trained so
-   that pictures with the same label give similar features. One half turns a scan into 512 numbers.
+2. **Encode.** A network turns the picture into some hundred numbers, its features. It was trained
+   on pairs, so that pictures with the same label give similar features. The paper's is a Siamese
+   network, two halves with the same 13 layers and weights; a pretrained one stands beside it.
 3. **Select.** mRMR (minimum redundancy, maximum relevance) orders the features: each next one
    says much about the label and little that the ones before it said.
-4. **Hash.** Each selected feature becomes one bit: above or below its median in the training set.
+4. **Hash.** Each selected feature becomes one bit: above or below a threshold near its median in
+   the training set.
 5. **Rank.** Cases are ordered by the Hamming distance, the number of bits in which two codes
-   differ: 0 is the same code, half of the bits is what two unrelated codes give.
+   differ: 0 is the same code. How far apart unrelated cases lie differs between archives.
 """
 
 LIMITS = """
 - **Not for diagnosis.** It gives no verdict; a similar picture can have another cause.
+- Nothing checks whether a picture is a chest CT, upright and not inverted: any picture gets a
+  ranking.
 - The archive decides what can be found: what is not in it is never shown.
 - COVID-19 and other pictures in COVID-CT come from different sources, so size, borders and
   printed text may give a label away. Trust the list less for scans from your own scanner.
@@ -51,7 +55,7 @@ with steps:
     st.subheader("Limits", anchor=False)
     st.markdown(LIMITS)
 with layers:
-    st.subheader("The 13 layers", anchor=False)
+    st.subheader("The 13 layers of the paper's network", anchor=False)
     st.table(
         [{"Layer": layer, "What": what, "Output": output} for layer, what, output in LAYERS],
         border="horizontal",
@@ -65,7 +69,7 @@ with layers:
         known = {
             "Name": model.name,
             "Id": model.id,
-            "Network": model.encoder_name,
+            "Network": words.NETWORKS.get(model.encoder_name, model.encoder_name),
             "Bits of a code": str(model.bits),
             "Training pictures": str(training.get("pictures", "not known")),
             "Training patients": str(training.get("patients", "not known")),
@@ -79,5 +83,3 @@ with layers:
             hide_header=True,
             alt="Facts about the model in use",
         )
-        if model.encoder_name != "paper":
-            st.caption("This network has the paper's 13 layers on a smaller input.")

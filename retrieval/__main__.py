@@ -26,6 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return options.run(options) or 0
     except RetrievalError as error:
         print(" ".join(str(error).split()), file=sys.stderr)  # a file's name may hold a line break
+    except ModuleNotFoundError as error:
+        print(f"The package {error.name} is missing; use the environment of the README, "
+              "such as .venv/bin/python.", file=sys.stderr)  # fmt: skip
     except BrokenPipeError:
         sys.stderr.close()
     except KeyboardInterrupt:
@@ -51,7 +54,11 @@ def _parser() -> argparse.ArgumentParser:
     train = command(_train, "Train a model on the train split of a folder of pictures.")
     train.add_argument("folder", type=Path)
     train.add_argument("--out", type=Path, required=True, help="model folder to write")
-    train.add_argument("--encoder", default="paper", help="paper (335 x 580) or small")
+    train.add_argument(
+        "--encoder",
+        default="paper",
+        help="paper, lite (pretrained) or small",
+    )
     train.add_argument("--bits", type=int, default=64, help="code length, a multiple of 8")
     train.add_argument("--criterion", default="MID", help="mRMR criterion: MID, MIQ or FCQ")
     train.add_argument("--modality", default="CT", choices=("CT", "X-ray"))
@@ -96,7 +103,11 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("archive")
     evaluate.add_argument("--queries", required=True, help="folder of pictures, or an archive")
     evaluate.add_argument("--split", type=_words, help="only queries of these splits")
-    evaluate.add_argument("--protocol", default="own-patient-out")
+    evaluate.add_argument(
+        "--protocol",
+        default="own-patient-out",
+        help="official (new patients), own-patient-out (default) or paper (in-sample)",
+    )
     evaluate.add_argument("--bits", type=int, help="code length; default: the model's")
     evaluate.add_argument("--json", type=Path, metavar="OUT")
 
@@ -143,14 +154,12 @@ def _progress(what: str) -> Callable[..., None]:
 
 def _train(options: argparse.Namespace) -> None:
     from retrieval import model, pipeline
-    from retrieval.training import Recipe
 
     named = {"seed", "epochs", "batch", "learning_rate"} & set(vars(options))
-    recipe = Recipe(**{name: getattr(options, name) for name in named})
     made = pipeline.train_model(
         options.folder,
         options.out,
-        recipe=recipe,
+        settings={name: getattr(options, name) for name in named},
         encoder_name=options.encoder,
         modality=options.modality,
         bits=options.bits,
@@ -223,7 +232,7 @@ def _search(options: argparse.Namespace) -> None:
         note = "  identical picture" if hit.identical else "  tied" if hit.tied else ""
         print(
             f"{hit.rank:3}  {hit.distance:3} of {hit.bits} bits  {hit.entry.label:14} "
-            f"{hit.entry.id}  {hit.entry.patient_id}{note}"
+            f"{hit.entry.id}  {hit.entry.patient_id}  {hit.entry.file}{note}"
         )
 
 

@@ -106,6 +106,11 @@ class Archive:
         return self.about["id"]
 
     @property
+    def dataset(self) -> str:
+        """Name of the folder of pictures that was indexed; several archives may share one."""
+        return self.about["dataset"]
+
+    @property
     def bits(self) -> int:
         """Length of a code."""
         return self.codes.shape[1] * 8
@@ -195,7 +200,7 @@ class Archive:
         roots = [self.folder / COPIES]
         if self.about["pictures"]:
             roots.append(self.folder / self.about["pictures"])
-        roots.append(Path(os.environ.get(DATA_VARIABLE) or DATA) / self.name)
+        roots.append(Path(os.environ.get(DATA_VARIABLE) or DATA) / self.dataset)
         return roots
 
 
@@ -239,7 +244,9 @@ def _is_sound(archive: Archive) -> bool:
         and codes.shape == (about["count"], about["bits"] // 8)
         and features.shape == (about["count"], len(archive.columns))
         and all(isinstance(about["model"][key], str) for key in ("id", "name", "folder"))
-        and all(isinstance(about[key], str) for key in ("id", "name", "modality", "pictures"))
+        and all(
+            isinstance(about[key], str) for key in ("id", "name", "modality", "pictures", "dataset")
+        )
     )
 
 

@@ -1,8 +1,8 @@
 """The encoder: one scan in, a vector of deep features out.
 
 The paper's sub-network has 13 layers and both halves of the Siamese pair share
-its weights, so one network is enough: a pair is two calls of it. This module
-and `training` (with `augmentation`) are the only ones that import torch.
+its weights, so one network is enough: a pair is two calls of it. Other networks
+stand behind the same call: they give features by a last linear layer, `full`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from retrieval.errors import ModelError
+from retrieval.lite import LiteNetwork
 
 FloatImage = npt.NDArray[np.float32]
 Tensors = Mapping[str, npt.NDArray[np.generic]]
@@ -24,17 +25,26 @@ Tensors = Mapping[str, npt.NDArray[np.generic]]
 
 @dataclass(frozen=True)
 class EncoderSpec:
-    """Shape of an encoder: input height and width in pixels, and features out."""
+    """Shape of an encoder: input height and width in pixels, and features out.
+
+    pretrained : the body has ImageNet weights and is not trained, only `full` is.
+    """
 
     name: str
     height: int
     width: int
     features: int = 512
+    pretrained: bool = False
 
 
 # "small" has the paper's 13 layers on a smaller picture: for tests and quick trials.
 SPECS = {
-    spec.name: spec for spec in (EncoderSpec("paper", 335, 580), EncoderSpec("small", 96, 160))
+    spec.name: spec
+    for spec in (
+        EncoderSpec("paper", 335, 580),
+        EncoderSpec("small", 96, 160),
+        EncoderSpec("lite", 320, 320, 128, pretrained=True),
+    )
 }
 CHANNELS = (32, 32, 64, 128)  # of the paper's four convolutions
 KERNEL = 5
@@ -84,16 +94,28 @@ class PaperNetwork(nn.Module):
         yield "Linear", tuple(self.full(picture.flatten(1)).shape[1:])
 
 
+Network = PaperNetwork | LiteNetwork
+
+
+def new_network(spec: EncoderSpec, rows: int | None = None) -> Network:
+    """An untrained network of this shape, with `rows` of its features only if given."""
+    rows = rows or spec.features
+    return LiteNetwork(rows) if spec.pretrained else PaperNetwork(spec, rows)
+
+
 def prepare(pixels: FloatImage, spec: EncoderSpec) -> FloatImage:
-    """Fit a scan to the network: (H, W) in [0, 1] -> (spec.height, spec.width), mean 0, spread 1.
+    """Fit a scan to the network: (H, W) in [0, 1] -> (spec.height, spec.width).
 
     The picture is stretched to the input's shape, as the paper's table implies.
-    Standardising each picture by itself takes away overall brightness and
-    contrast, and needs nothing fitted on other pictures.
+    For the paper's network each picture is then standardised by itself (mean 0,
+    spread 1): overall brightness and contrast go away, and nothing has to be
+    fitted on other pictures. ImageNet weights expect the range [-1, 1] instead.
     """
     image = Image.fromarray(np.ascontiguousarray(pixels, dtype=np.float32))
     resized = image.resize((spec.width, spec.height), Image.Resampling.BILINEAR)
     fitted = np.asarray(resized, dtype=np.float32)
+    if spec.pretrained:
+        return fitted * 2 - 1
     return (fitted - fitted.mean()) / max(float(fitted.std()), 1e-6)
 
 
@@ -101,7 +123,8 @@ def prepare(pixels: FloatImage, spec: EncoderSpec) -> FloatImage:
 class Encoder:
     """A network ready to serve; `encode` is its only use."""
 
-    network: PaperNetwork
+    spec: EncoderSpec
+    network: Network
 
     def encode(self, scans: Sequence[FloatImage]) -> npt.NDArray[np.float32]:
         """Features (B, rows) of B pictures, each (H, W) in [0, 1] of any size.
@@ -109,7 +132,7 @@ class Encoder:
         One picture goes through at a time: a batch's result may depend on its
         size in the last bit, and the same picture must always get the same code.
         """
-        rows = [self._one(prepare(pixels, self.network.spec)) for pixels in scans]
+        rows = [self._one(prepare(pixels, self.spec)) for pixels in scans]
         return np.stack(rows) if rows else np.empty((0, self.network.full.out_features), np.float32)
 
     @torch.inference_mode()
@@ -124,13 +147,20 @@ def quantise_rows(weight: Tensor) -> tuple[Tensor, Tensor]:
     return torch.round(weight / scale).to(torch.int8), scale[:, 0]
 
 
-def to_tensors(network: PaperNetwork) -> dict[str, npt.NDArray[np.generic]]:
-    """The network's weights as named arrays, the fully connected layer in 8 bits a weight.
+def to_tensors(network: Network) -> dict[str, npt.NDArray[np.generic]]:
+    """The network's weights as named arrays, ready to be stored.
 
-    Quantising here, before features are computed for selection and thresholds,
+    The paper's fully connected layer takes 8 bits a weight, a pretrained body 16.
+    Rounding here, before features are computed for selection and thresholds,
     means that a pruned copy carries the very same rows: its codes stay the same.
     """
     state = {name: value.detach().cpu() for name, value in network.state_dict().items()}
+    if isinstance(network, LiteNetwork):
+        arrays = {name: value.contiguous().numpy() for name, value in state.items()}
+        return {
+            name: array.astype(np.float16) if name.startswith("body.") else array
+            for name, array in arrays.items()
+        }
     values, scale = quantise_rows(state.pop("full.weight"))
     arrays = {name: value.contiguous().numpy() for name, value in state.items()}
     return {**arrays, "full.values": values.numpy(), "full.scale": scale.numpy()}
@@ -146,18 +176,16 @@ def keep_rows(tensors: Tensors, rows: npt.NDArray[np.intp]) -> dict[str, npt.NDA
 
 def from_tensors(spec: EncoderSpec, tensors: Tensors) -> Encoder:
     """Rebuild the encoder from `to_tensors` or `keep_rows`; ModelError if the shapes disagree."""
-    arrays = dict(tensors)
+    state = {name: torch.from_numpy(np.array(array)) for name, array in tensors.items()}
     try:
-        values, scale = arrays.pop("full.values"), arrays.pop("full.scale")
-        network = PaperNetwork(spec, rows=len(scale))
-        state = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
-        full = (
-            torch.from_numpy(np.array(values)).float() * torch.from_numpy(np.array(scale))[:, None]
-        )
-        network.load_state_dict({**state, "full.weight": full})
+        if "full.values" in state:
+            values, scale = state.pop("full.values"), state.pop("full.scale")
+            state["full.weight"] = values.float() * scale[:, None]
+        network = new_network(spec, rows=len(state["full.weight"]))
+        network.load_state_dict(state)
     except (KeyError, RuntimeError) as error:
         raise ModelError(
             f"The weights do not fit the encoder {spec.name!r}; train or download the model again."
         ) from error
     network.eval().requires_grad_(False)
-    return Encoder(network.to(memory_format=torch.channels_last))
+    return Encoder(spec, network.to(memory_format=torch.channels_last))

@@ -57,6 +57,7 @@ def index(
         "model": _model_link(model, out),
         "modality": model.modality,
         "columns": model.columns.tolist(),
+        "dataset": folder.root.resolve().name,
         "pictures": _link(folder.root, out) if pictures == "link" else "",
     }
 

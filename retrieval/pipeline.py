@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,9 +17,6 @@ from retrieval.evaluation import Evaluation
 from retrieval.model import Model
 from retrieval.sandbox import Decoder
 
-if TYPE_CHECKING:  # torch loads only to train
-    from retrieval.training import Recipe
-
 Counter = Callable[..., None]
 
 
@@ -28,7 +24,7 @@ def train_model(
     root: Path,
     out: Path,
     *,
-    recipe: Recipe,
+    settings: Mapping[str, float],
     encoder_name: str,
     modality: str,
     bits: int,
@@ -37,13 +33,16 @@ def train_model(
 ) -> Model:
     """Train on the train split of `root` alone and write a full model to `out`.
 
+    `settings` are fields of the encoder's recipe; the others keep their defaults.
     A folder without splits is training data as a whole. Checkpoints lie in
     `out`.partial until the model is written; the same command goes on from them.
     """
     from retrieval.encoder import spec_named
-    from retrieval.training import drop_checkpoints, train
+    from retrieval.training import Recipe, drop_checkpoints, train
+    from retrieval.transfer import TransferRecipe, transfer
 
     spec = spec_named(encoder_name)  # whatever can be refused is refused before the long work
+    recipe = (TransferRecipe if spec.pretrained else Recipe)(**settings)
     models.check_settings(spec.features, bits, criterion)
     storage.require_free(out, ModelError)
     folder = training_split(read_folder(root))
@@ -55,14 +54,14 @@ def train_model(
     labels = [case.label for case in folder.cases]
     patients = [case.patient_id or f"only {case.file}" for case in folder.cases]
     pixels = [scan.pixels for scan in scans]
-    tensors = train(
+    tensors = (transfer if spec.pretrained else train)(
         pixels,
         labels,
         patients,
         spec=spec,
         recipe=recipe,
         checkpoints=checkpoints,
-        progress=progress("Epoch"),
+        progress=progress("Pass"),
     )
     checksums = [scan.sha256 for scan in scans]
     made = models.build(

@@ -15,9 +15,12 @@ DEPTHS = (1, 5, 10, 50)
 
 # File in assets/results -> how a reader should understand it, the honest one first.
 TABLES = {
-    "covid-ct-official": "COVID-CT, new patients: official test split against train + val",
-    "covid-ct-paper": "COVID-CT, the source paper's protocol: in-sample, every query finds itself",
-    "sample-ct-official": "Synthetic sample, new patients (drawn to look like chests, not to suit)",
+    "covid-ct-paper-official": "`ct-paper` on COVID-CT, new patients (official test split)",
+    "covid-ct-official": "`ct` on COVID-CT, new patients (official test split)",
+    "covid-ct-paper-paper": "`ct-paper`, the source paper's protocol: in-sample, finds itself",
+    "covid-ct-paper": "`ct`, the source paper's protocol: in-sample, finds itself",
+    "sample-ct-paper-official": "`ct-paper` on the synthetic sample, new patients",
+    "sample-ct-official": "`ct` on the synthetic sample, new patients",
 }
 
 
@@ -30,6 +33,11 @@ def read_result(name: str) -> Json:
         raise EvaluationError(
             f"There is no stored result {name}; make it with evaluate --json {path.name}."
         ) from None
+
+
+def stored() -> list[str]:
+    """Names of the stored evaluations, sorted."""
+    return sorted(path.stem for path in RESULTS.glob("*.json"))
 
 
 def results_table(names: Sequence[str] = tuple(TABLES)) -> str:

@@ -229,7 +229,10 @@ def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
             header, data = _receive(requests)
-            _send(answers, *_answer(data, header["frame"]))
+            answer = _answer(data, header["frame"])
+            del data  # no scan stays here until the next one comes
+            _send(answers, *answer)
+            del answer
 
 
 def _limit(memory: int) -> None:

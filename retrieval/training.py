@@ -10,9 +10,10 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,10 @@ from retrieval.encoder import EncoderSpec, FloatImage, PaperNetwork, to_tensors
 from retrieval.errors import DataError, SettingError, TrainingError
 from retrieval.storage import replace_json
 
-CHECKPOINTS, IDENTITY = "epoch-*.safetensors", "run.json"
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+STATES, IDENTITY, FRESH = "*-[0-9][0-9][0-9][0-9].safetensors", "run.json", "fresh.safetensors"
 
 Progress = Callable[[int, int, float], None]  # epochs done, epochs in all, mean loss
 
@@ -45,20 +49,26 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """SettingError for a value that no run can use."""
-        limits = {
-            "epochs": (0, 10_000),
-            "batch": (4, 4096),
-            "learning_rate": (1e-8, 1.0),
-            "weight_decay": (0.0, 1.0),
-            "margin": (1e-3, 2.0),
-            "seed": (0, 2**32 - 1),
-        }
-        for name, (low, high) in limits.items():
-            if not low <= getattr(self, name) <= high:
-                raise SettingError(
-                    f"{name.replace('_', ' ').capitalize()} must lie between {low:g} and {high:g}, "
-                    f"not {getattr(self, name)}."
-                )
+        check_limits(
+            self,
+            {
+                "epochs": (0, 10_000),
+                "batch": (4, 4096),
+                "learning_rate": (1e-8, 1.0),
+                "weight_decay": (0.0, 1.0),
+                "margin": (1e-3, 2.0),
+                "seed": (0, 2**32 - 1),
+            },
+        )
+
+
+def check_limits(recipe: object, limits: Mapping[str, tuple[float, float]]) -> None:
+    """SettingError for the first field of a recipe outside its limits, both included."""
+    for name, (low, high) in limits.items():
+        value = getattr(recipe, name)
+        if not low <= value <= high:
+            words = name.replace("_", " ").capitalize()
+            raise SettingError(f"{words} must lie between {low:g} and {high:g}, not {value}.")
 
 
 def contrastive_loss(features: Tensor, labels: Tensor, margin: float) -> Tensor:
@@ -102,7 +112,7 @@ def batches(
         )
 
 
-def _stack(scans: Sequence[FloatImage], spec: EncoderSpec) -> Tensor:
+def stack(scans: Sequence[FloatImage], spec: EncoderSpec) -> Tensor:
     """Scans of any size as one tensor (n, 1, spec.height, spec.width) in [0, 1]."""
     size = (spec.width, spec.height)
     fitted = [
@@ -112,55 +122,112 @@ def _stack(scans: Sequence[FloatImage], spec: EncoderSpec) -> Tensor:
     return torch.from_numpy(np.stack(fitted))[:, None]
 
 
-@dataclass
-class _Run:
-    """One training run: what a checkpoint has to hold, and how to go on from it.
+@dataclass(frozen=True)
+class Checkpoints:
+    """A folder with the state of one run, taken up only by the very same run.
 
-    identity : all that decides the weights, pictures and labels included; a
-    checkpoint is taken up only by the very same run.
+    identity : all that decides the weights, pictures and labels included.
     """
 
+    folder: Path
     identity: dict[str, object]
+
+    def claim(self) -> None:
+        """Make the folder this run's; TrainingError if it holds another run."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self.names():
+            replace_json(self.folder / IDENTITY, self.identity)
+        try:
+            before = json.loads((self.folder / IDENTITY).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            before = None
+        if before != self.identity:
+            raise TrainingError(
+                f"{self.folder} holds a run on other pictures or with other settings; "
+                "remove that folder, or repeat that run."
+            )
+
+    def names(self) -> list[str]:
+        """Names of the states saved, in order."""
+        return sorted(path.stem for path in self.folder.glob(STATES))
+
+    def load(self, name: str) -> dict[str, Tensor] | None:
+        """The state saved under a name, or None."""
+        path = self.folder / f"{name}.safetensors"
+        if not path.is_file():
+            return None
+        try:
+            return load_file(path)
+        except (OSError, SafetensorError):
+            raise TrainingError(f"{path} is damaged; remove its folder.") from None
+
+    def save(self, name: str, state: Mapping[str, Tensor]) -> None:
+        """Save a state in one step: a stop never leaves half of it."""
+        fresh = self.folder / FRESH
+        save_file({key: value.contiguous() for key, value in state.items()}, fresh)
+        os.replace(fresh, self.folder / f"{name}.safetensors")
+
+    def drop(self, name: str) -> None:
+        """Remove a state."""
+        (self.folder / f"{name}.safetensors").unlink()
+
+
+def drop_checkpoints(folder: Path) -> None:
+    """Remove a run's own files, and its folder if nothing else lies in it."""
+    for file in (*folder.glob(STATES), folder / IDENTITY, folder / FRESH):
+        file.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+def run_identity(
+    pictures: Tensor,
+    labels: Sequence[str],
+    patients: Sequence[str],
+    spec: EncoderSpec,
+    recipe: DataclassInstance,
+) -> dict[str, object]:
+    """All that decides the weights of a run, as JSON: pictures (n, 1, H, W), labels, settings."""
+    data = hashlib.sha256(pictures.numpy().tobytes())
+    data.update(json.dumps([list(labels), list(patients)]).encode())
+    return {
+        "recipe": asdict(recipe),
+        "encoder": asdict(spec),
+        "data": data.hexdigest(),
+        "device": device(),
+    }
+
+
+def device() -> str:
+    """Where training runs: a GPU if there is one."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@dataclass
+class _Run:
+    """What changes from epoch to epoch."""
+
     recipe: Recipe
     network: PaperNetwork
     optimiser: torch.optim.Optimizer
     epoch: int = 0
 
-    def save(self, folder: Path) -> None:
-        """Write the state beside the old one, then drop that: a stop never leaves half of it."""
+    def save(self, checkpoints: Checkpoints) -> None:
+        """Save network and optimiser, then drop the state before."""
         state = {f"network.{k}": v for k, v in self.network.state_dict().items()}
         for number, slots in self.optimiser.state_dict()["state"].items():
             state |= {f"optimiser.{number}.{k}": v for k, v in slots.items()}
-        state = {name: value.contiguous() for name, value in state.items()}
-        fresh = folder / "fresh.safetensors"
-        save_file(state, fresh)
-        os.replace(fresh, folder / f"epoch-{self.epoch:04d}.safetensors")
-        for old in sorted(folder.glob(CHECKPOINTS))[:-1]:
-            old.unlink()
+        checkpoints.save(f"epoch-{self.epoch:04d}", state)
+        for old in checkpoints.names()[:-1]:
+            checkpoints.drop(old)
 
-    def resume(self, folder: Path) -> None:
-        """Claim `folder` for this run, or go on from its newest checkpoint."""
-        folder.mkdir(parents=True, exist_ok=True)
-        found = sorted(folder.glob(CHECKPOINTS))
-        if not found:
-            replace_json(folder / IDENTITY, self.identity)
+    def resume(self, checkpoints: Checkpoints) -> None:
+        """Go on from the newest state, if there is one."""
+        checkpoints.claim()
+        if not checkpoints.names():
             return
-        try:
-            before = json.loads((folder / IDENTITY).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            before = None
-        if before != self.identity:
-            raise TrainingError(
-                f"{folder} holds a run on other pictures or with other settings; "
-                "remove that folder, or repeat that run."
-            )
-        self._load(found[-1])
-
-    def _load(self, checkpoint: Path) -> None:
-        try:
-            state = load_file(checkpoint)
-        except (OSError, SafetensorError):
-            raise TrainingError(f"{checkpoint} is damaged; remove its folder.") from None
+        newest = checkpoints.names()[-1]
+        state = checkpoints.load(newest) or {}
         self.network.load_state_dict(
             {k.removeprefix("network."): v for k, v in state.items() if k.startswith("network.")}
         )
@@ -171,29 +238,7 @@ class _Run:
                 slots.setdefault(int(number), {})[slot] = value
         groups = self.optimiser.state_dict()["param_groups"]
         self.optimiser.load_state_dict({"state": slots, "param_groups": groups})
-        self.epoch = int(checkpoint.stem.removeprefix("epoch-"))
-
-
-def drop_checkpoints(folder: Path) -> None:
-    """Remove a run's own files, and its folder if nothing else lies in it."""
-    for file in (*folder.glob(CHECKPOINTS), folder / IDENTITY, folder / "fresh.safetensors"):
-        file.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):
-        folder.rmdir()
-
-
-def _identity(
-    pictures: Tensor, labels: Sequence[str], patients: Sequence[str], spec: EncoderSpec, *,
-    recipe: Recipe, device: str,
-) -> dict[str, object]:  # fmt: skip
-    data = hashlib.sha256(pictures.numpy().tobytes())
-    data.update(json.dumps([list(labels), list(patients)]).encode())
-    return {
-        "recipe": asdict(recipe),
-        "encoder": asdict(spec),
-        "data": data.hexdigest(),
-        "device": device,
-    }
+        self.epoch = int(newest.removeprefix("epoch-"))
 
 
 def train(
@@ -215,22 +260,22 @@ def train(
     if classes.max(initial=0) == 0:
         raise DataError("Training needs pictures of at least two labels in the train split.")
     groups = np.unique(np.asarray(patients), return_inverse=True)[1]
-    device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.manual_seed(recipe.seed)
-    network = PaperNetwork(spec).to(device, memory_format=torch.channels_last)
+    network = PaperNetwork(spec).to(device(), memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
     )
-    pictures, change = _stack(scans, spec), augmentation((spec.height, spec.width))
-    identity = _identity(pictures, labels, patients, spec, recipe=recipe, device=device)
-    run = _Run(identity, recipe, network, optimiser)
+    pictures, change = stack(scans, spec), augmentation((spec.height, spec.width))
+    run = _Run(recipe, network, optimiser)
+    kept = None
     if checkpoints is not None:
-        run.resume(checkpoints)
+        kept = Checkpoints(checkpoints, run_identity(pictures, labels, patients, spec, recipe))
+        run.resume(kept)
     while run.epoch < recipe.epochs:
         loss = _epoch(run, pictures, torch.from_numpy(classes), groups, change)
         run.epoch += 1
-        if checkpoints is not None:
-            run.save(checkpoints)
+        if kept is not None:
+            run.save(kept)
         if progress is not None:
             progress(run.epoch, recipe.epochs, loss)
     return to_tensors(network.to(memory_format=torch.contiguous_format))
@@ -246,14 +291,14 @@ def _epoch(
     """One pass; the mean loss. Randomness follows from (seed, epoch): a resumed run agrees."""
     torch.manual_seed(run.recipe.seed * 100_003 + run.epoch)
     _set_learning_rate(run)
-    device = next(run.network.parameters()).device
+    where = next(run.network.parameters()).device
     losses = []
     for rows in batches(classes.numpy(), groups, run.recipe, run.epoch):
         batch = standardise(torch.stack([change(pictures[row]) for row in rows]))
-        batch = batch.to(device, memory_format=torch.channels_last)
-        with torch.autocast(device.type, torch.bfloat16):
+        batch = batch.to(where, memory_format=torch.channels_last)
+        with torch.autocast(where.type, torch.bfloat16):
             features = run.network(batch)
-        loss = contrastive_loss(features.float(), classes[rows].to(device), run.recipe.margin)
+        loss = contrastive_loss(features.float(), classes[rows].to(where), run.recipe.margin)
         run.optimiser.zero_grad()
         loss.backward()
         run.optimiser.step()

@@ -216,7 +216,7 @@ def test_pictures_are_found_beside_in_the_source_or_in_the_data_folder(
     assert linked.picture(entry).samefile(folder.root / entry.file)
     loose = indexing.index(folder, model, tmp_path / "loose", pictures="none")
     assert loose.picture(entry) is None
-    shutil.copytree(folder.root, tmp_path / "data" / "loose")
+    shutil.copytree(folder.root, tmp_path / "data" / folder.root.name)
     monkeypatch.setenv(archives.DATA_VARIABLE, str(tmp_path / "data"))
     assert loose.picture(entry).is_file()
 

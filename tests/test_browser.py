@@ -136,7 +136,7 @@ def test_a_sample_by_keyboard_then_archive_and_page_changes_keep_it(server, page
     summary = page.get_by_text(re.compile(r"10 nearest of"))
     expect(summary).to_be_visible(timeout=PATIENCE)
     before = summary.inner_text()
-    page.get_by_role("radio", name=title).click()
+    page.get_by_role("radio", name=title, exact=True).click()
     expect(summary).not_to_have_text(before)
     page.wait_for_url(f"**archive={title}*")
     page.get_by_role("link", name="Method").click()

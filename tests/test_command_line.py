@@ -34,7 +34,7 @@ def world(tmp_path_factory):
     small.write_folder(root / "folder")
     options = ("--encoder", "small", "--bits", "32", "--epochs", "2", "--batch", "8")
     trained = call("train", root / "folder", "--out", root / "model", "--seed", "3", *options)
-    assert "Epoch 2 of 2" in trained.stderr
+    assert "Pass 2 of 2" in trained.stderr
     call("index", root / "folder", "--model", root / "model", "--out", root / "archive",
          "--split", "train,val")  # fmt: skip
     return root

@@ -64,7 +64,7 @@ def test_a_feature_by_hand():
             maps = np.max(corners, axis=0)
     weight = network.full.weight.detach().numpy().reshape(8, *maps.shape)
     expected = (weight * maps).sum(axis=(1, 2, 3)) + network.full.bias.detach().numpy()
-    found = encoder.Encoder(network).encode([small_picture()])[0]
+    found = encoder.Encoder(spec_named("small"), network).encode([small_picture()])[0]
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 

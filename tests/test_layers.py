@@ -27,8 +27,10 @@ LAYERS = [
         "catalogue",
         "covid_ct",
     },
-    {"hamming", "sandbox", "encoder", "augmentation", "download"},
+    {"hamming", "sandbox", "lite", "augmentation", "download"},
+    {"encoder"},
     {"training", "model", "report"},
+    {"transfer"},
     {"archive", "encoding"},
     {"indexing", "evaluation"},
     {"pipeline", "bench"},
@@ -37,7 +39,7 @@ LAYERS = [
 # dicom builds Scans, and scans asks it to where it meets a DICOM file
 SAME_LAYER = {("scans", "dicom"), ("dicom", "scans")}
 HOMES = {
-    "torch": {"encoder", "augmentation", "training"},
+    "torch": {"encoder", "lite", "augmentation", "training", "transfer"},
     "torchvision": {"augmentation"},
     "pydicom": {"dicom", "synthetic"},
     "sklearn": {"selection"},

@@ -8,6 +8,7 @@ import logging
 import re
 import tomllib
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,10 @@ from PIL import Image
 from streamlit.runtime.caching import cache_data_api
 from streamlit.testing.v1 import AppTest
 
-from pages.common import figures, palette, words
+from pages.common import engine, figures, palette, words
 from retrieval import archive as archives
-from retrieval import download
+from retrieval import download, scans
+from retrieval import report as results
 from retrieval.archive import Archive
 from retrieval.catalogue import Entry
 from retrieval.datasets import read_folder
@@ -363,7 +365,7 @@ def test_fetched_pictures_are_found(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("report", figures.reports(), ids=lambda report: report.protocol)
 def test_the_figures_are_those_of_the_stored_results(report):
-    about = json.loads((figures.RESULTS / f"{report.archive}-{report.protocol}.json").read_text())
+    about = json.loads((results.RESULTS / f"{report.archive}-{report.protocol}.json").read_text())
     app = control(at_page("evaluation.py"), "measured").select(report.archive).run()
     app = control(app, "protocol").select(report.protocol).run()
     assert not app.exception
@@ -380,18 +382,77 @@ def test_the_figures_are_those_of_the_stored_results(report):
     assert any(caption.value.endswith(ids) for caption in app.caption)
 
 
+def test_a_figure_measured_on_another_archive_is_not_shown(monkeypatch, archive):
+    """Not even if that one has the same name and model."""
+    shipped = archives.open_archive("covid-ct")
+    value = results.read_result("covid-ct-official")["at_k"]["10"]["precision"]["value"]
+    assert figures.trust(shipped, 10).startswith(f"On new patients {100 * value:.0f} of 100")
+    other = replace(shipped, about={**shipped.about, "id": "0" * 16})
+    assert figures.trust(other, 10) == figures.trust(archive, 10) == words.NOT_MEASURED
+
+
+def test_a_ranking_no_better_than_chance_says_so():
+    assert "no better than chance" in words.trust((0.54, 0.49, 0.59), 0.5, {"a": 0.5, "b": 0.6})
+    better = words.trust((0.78, 0.71, 0.85), 0.5, {"covid": 0.74, "noncovid": 0.82})
+    assert "from 74 for COVID-19 to 82 for No COVID-19" in better
+
+
+def test_no_figure_for_new_patients_stands_above_the_query_itself():
+    archive, entry = shipped_sample()
+    app = control(started(), "archive").select(archive.name).run()
+    app = uploaded(app, archive.picture(entry).read_bytes())
+    assert any("Identical picture" in one.value for one in app.markdown)
+    assert not any("On new patients" in one.value for one in app.markdown)
+
+
+def test_another_picture_under_a_cases_name_is_not_shown(tmp_path, monkeypatch):
+    archive = without_pictures()
+    entry = archive.catalogue.entries([0])[0]
+    path = tmp_path / archive.dataset / entry.file
+    path.parent.mkdir(parents=True)
+    path.write_bytes(sample_bytes())
+    monkeypatch.setenv(archives.DATA_VARIABLE, str(tmp_path))
+    assert archive.picture(entry) == path
+    assert engine.picture(archive, entry) is None
+
+
+def test_an_unknown_archive_in_the_address_falls_back_to_the_first():
+    app = AppTest.from_file(str(ROOT / "pages" / "frame.py"), default_timeout=60)
+    app.query_params["archive"] = ""
+    app = uploaded(app.run(), sample_bytes())
+    assert ranks(app)
+
+
+def test_a_scan_is_forgotten_by_start_again():
+    app = uploaded(started(), sample_bytes())
+    app = next(one for one in app.button if one.label == "Start again").click().run()
+    assert not app.exception and not ranks(app)
+    assert app.session_state["scan"] is None
+
+
+def test_uploads_never_reach_the_disk():
+    from starlette.formparsers import MultiPartParser
+
+    import app  # noqa: F401 - sets it
+
+    assert MultiPartParser.spool_max_size > scans.LIMITS.file_bytes
+
+
 def test_the_honest_protocol_comes_first():
     app = at_page("evaluation.py")
     assert control(app, "protocol").value == "official"
 
 
 def test_the_chart_holds_every_curve_and_the_printed_points():
-    app = at_page("evaluation.py")
+    app = control(at_page("evaluation.py"), "measured").select("covid-ct").run()
+    app = control(app, "protocol").select("paper").run()
     [chart] = app.get("plotly_chart")
     figure = json.loads(chart.proto.spec)
     lines = {trace["name"]: trace for trace in figure["data"]}
-    report = figures.reports()[0]
-    assert report.archive == figures.printed(report.archive)["archive"]
+    report = next(
+        one for one in figures.reports() if (one.archive, one.protocol) == ("covid-ct", "paper")
+    )
+    assert report.archive in figures.printed(report.archive)["archives"]
     assert len(lines) == 4 + len(report.labels)
     assert lines["All queries"]["x"] == list(range(5, 51))
     assert lines["All queries"]["y"][5] == report.figure("precision", 10)[0]

@@ -19,7 +19,7 @@ def test_the_table_shows_the_figures_of_the_files():
     result = report.read_result("covid-ct-official")
     figure = result["at_k"]["10"]["precision"]
     row = next(
-        line for line in report.results_table().splitlines() if "official test split" in line
+        line for line in report.results_table().splitlines() if line.startswith("| `ct` on COVID")
     )
     assert f"{figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]" in row
     assert f"{result['queries']} against {result['archive']['count']}" in row

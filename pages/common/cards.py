@@ -15,7 +15,10 @@ CARD_WIDTH = 190  # pixels, at least
 def samples() -> None:
     """A row of synthetic scans to start from; their labels are not given away."""
     offered, _ = shelf.offered()
-    found = [(archive, engine.samples(archive.id, archive)) for archive in offered.values()]
+    found = [
+        (archive, engine.samples(str(archive.folder), archive.id, archive))
+        for archive in offered.values()
+    ]
     archive, entries = next(((a, e) for a, e in found if e), (None, []))
     if archive is None:
         return
@@ -62,20 +65,23 @@ def results(hits: Hits, archive: Archive, found: engine.Query) -> None:
     """The ranked cases with their summary, as cards on pages of twenty."""
     st.markdown(words.summary(hits, len(archive)))
     trust = figures.trust(archive, len(hits))
-    if trust and not found.trained_on:
-        st.caption(trust)
+    if not found.trained_on and not any(hit.identical for hit in hits.hits):
+        st.markdown(trust)
     if not any(archive.picture(hit.entry) for hit in hits.hits):
         st.info(
             "The pictures of this archive are not on this machine; "
             "distances and labels are complete without them.",
             icon=":material/image_not_supported:",
         )
-    first = _page(hits, found)
+    first = _page(hits, found, archive)
     with st.grid("auto", min_column_width=CARD_WIDTH):
         for place in range(first, min(first + CARDS_A_PAGE, len(hits))):
             with st.container(border=True, gap="xsmall", height="stretch"):
                 _card(hits, place, engine.picture(archive, hits[place].entry))
-    st.caption(words.cut(hits))
+    if first + CARDS_A_PAGE >= len(hits):
+        st.caption(words.cut(hits))
+    else:
+        st.caption(f"Cards {first + 1} to {first + CARDS_A_PAGE} of {len(hits)}; more above.")
 
 
 def problem(error: RetrievalError) -> None:
@@ -83,12 +89,12 @@ def problem(error: RetrievalError) -> None:
     st.error(words.plain(str(error)), icon=":material/error:")
 
 
-def _page(hits: Hits, found: engine.Query) -> int:
+def _page(hits: Hits, found: engine.Query, archive: Archive) -> int:
     """Place of the first card of the page chosen."""
     pages = -(-len(hits) // CARDS_A_PAGE)
     if pages < 2:
         return 0
-    key = f"page-{found.sha256[:16]}-{len(hits)}"
+    key = f"page-{archive.id}-{found.sha256[:16]}-{len(hits)}"
     return (st.pagination(pages, key=key) - 1) * CARDS_A_PAGE
 
 

@@ -6,10 +6,13 @@ import hashlib
 from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from pages.common import engine, shelf, words
 from retrieval.archive import Archive
 from retrieval.catalogue import Entry
+from retrieval.scans import LIMITS
 
 COUNTS = (5, 10, 15, 20, 30, 40, 50)
 USUAL_COUNT = 10
@@ -42,7 +45,7 @@ def archive() -> Archive | None:
         bind="query-params",
         persist_state="session",
     )
-    return offered.get(name)
+    return offered.get(name, next(iter(offered.values())))
 
 
 def current_archive() -> Archive | None:
@@ -50,6 +53,11 @@ def current_archive() -> Archive | None:
     offered, _ = shelf.offered()
     first = next(iter(offered.values()), None)
     return offered.get(st.session_state.get(ARCHIVE_KEY), first)
+
+
+def chosen_name() -> str:
+    """Name of the archive this visit has chosen; empty before there was a choice."""
+    return st.session_state.get(ARCHIVE_KEY) or ""
 
 
 def count() -> int:
@@ -80,12 +88,26 @@ def upload() -> None:
         on_change=_take_upload,
         args=(key,),
     )
-    st.caption("One chest CT slice. It stays in this computer's memory and is never stored.")
+    st.caption(
+        f"One chest CT slice, at most {LIMITS.file_bytes >> 20} MB; another file replaces it. "
+        f"It stays in memory for this visit, never on disk. {words.NOT_CHECKED}"
+    )
 
 
 def _take_upload(key: str) -> None:
     file = st.session_state[key]
-    st.session_state[SCAN_KEY] = _chosen(file.getvalue()) if file else None
+    if file is None:
+        st.session_state[SCAN_KEY] = None
+        return
+    st.session_state[SCAN_KEY] = _chosen(file.getvalue())
+    _drop_upload(file)
+
+
+def _drop_upload(file: UploadedFile) -> None:
+    """Take the server's own copy of an upload out of its memory; this visit has one already."""
+    context = get_script_run_ctx()
+    if context is not None:
+        context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
 
 
 def take_sample(archive: Archive, entry: Entry) -> None:
@@ -95,8 +117,9 @@ def take_sample(archive: Archive, entry: Entry) -> None:
 
 
 def clear() -> None:
-    """Forget the scan, and empty the upload control."""
+    """Forget the scan and what followed from it, and empty the upload control."""
     st.session_state[SCAN_KEY] = None
+    engine.forget()
     st.session_state[ROUND_KEY] = st.session_state.get(ROUND_KEY, 0) + 1
 
 

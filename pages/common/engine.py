@@ -18,7 +18,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image, ImageOps
 
-from retrieval.archive import Archive, Hits
+from retrieval.archive import COPIES, Archive, Hits
 from retrieval.catalogue import Entry
 from retrieval.errors import ArchiveError, RetrievalError
 from retrieval.hashing import Codes
@@ -51,8 +51,11 @@ class Query:
 
 
 @st.cache_resource(show_spinner=False)
-def decoder() -> Decoder:
-    """The process that decodes pictures, within limits of memory and time."""
+def decoder(purpose: str = "uploads") -> Decoder:
+    """A process that decodes pictures, within limits of memory and time.
+
+    One for each purpose: an upload that runs into the time limit holds up no card.
+    """
     return Decoder()
 
 
@@ -98,21 +101,34 @@ def _nearest(
     return _archive.search(_query.code, _query.sha256, DEEPEST)
 
 
+def forget() -> None:
+    """Drop what this visit's caches hold of its scans."""
+    _read.clear()
+    _nearest.clear()
+
+
 def picture(archive: Archive, entry: Entry) -> bytes | None:
     """A case's picture as PNG, letterboxed to the shape of a card; None if it is not here."""
     path = archive.picture(entry)
     if path is None:
         return None
+    own = path.parent == archive.folder / COPIES
     try:
-        return _card_picture(entry.sha256, path)
+        return _card_picture(entry.sha256, str(path), own)
     except RetrievalError as error:
         log.warning("The picture of case %s cannot be shown: %s", entry.id, type(error).__name__)
         return None
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
-def _card_picture(sha256: str, _path: Path) -> bytes:
-    scan = decoder().read(_path)
+def _card_picture(sha256: str, path: str, own: bool) -> bytes | None:
+    """The picture at `path`, unless it is another one than the case's by the same name.
+
+    An archive's `own` copy has 8 bits and so another checksum than a deeper original.
+    """
+    scan = decoder("archive").read(Path(path))
+    if not own and scan.sha256 != sha256:
+        return None
     grey = Image.fromarray(scan.preview())
     return _png(ImageOps.pad(grey, CARD_PIXELS, Image.Resampling.LANCZOS))
 
@@ -124,7 +140,7 @@ def _png(image: Image.Image) -> bytes:
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def samples(archive_id: str, _archive: Archive, number: int = 6) -> list[Entry]:
+def samples(folder: str, archive_id: str, _archive: Archive, number: int = 6) -> list[Entry]:
     """Synthetic test cases of different labels and patients, with a picture on this machine."""
     groups: dict[str, dict[str, Entry]] = {}
     for entry in _archive.catalogue.entries():

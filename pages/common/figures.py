@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
 from pages.common import words
-from retrieval import archive as archives
+from retrieval import report
 from retrieval.archive import Archive
 
-RESULTS = archives.SHIPPED.parent / "results"
-PRINTED = "paper-printed.json"
+PRINTED = "paper-printed"
 CURVE = range(5, 51)
 TABLE = (5, 10, 15, 20, 30, 40, 50, 100)
 
@@ -60,31 +58,31 @@ class Report:
 def reports() -> list[Report]:
     """All evaluations that ship, in the order of archives and then of honesty."""
     known = [protocol.name for protocol in words.PROTOCOLS]
-    found = []
-    for path in sorted(RESULTS.glob("*.json")):
-        about = json.loads(path.read_text(encoding="utf-8"))
-        if about.get("protocol") in known:
-            found.append(Report(path.stem.removesuffix(f"-{about['protocol']}"), about))
-    return sorted(found, key=lambda report: (report.archive, known.index(report.protocol)))
+    found = [
+        Report(name.removesuffix(f"-{about['protocol']}"), about)
+        for name, about in ((name, report.read_result(name)) for name in report.stored())
+        if about.get("protocol") in known
+    ]
+    return sorted(found, key=lambda one: (one.archive, known.index(one.protocol)))
 
 
 @st.cache_data(show_spinner=False)
 def printed(archive: str) -> Json | None:
     """What the source paper prints for this archive: source, queries, figures at k; or None."""
-    found = json.loads((RESULTS / PRINTED).read_text(encoding="utf-8"))
-    return found if found["archive"] == archive else None
+    found = report.read_result(PRINTED)
+    return found if archive in found["archives"] else None
 
 
 def trust(archive: Archive, k: int) -> str:
-    """What k matches were worth for new patients, where that was measured with this model."""
-    for report in reports():
-        same = report.archive == archive.name
-        same &= report.about["model"]["id"] == archive.about["model"]["id"]
-        if same and report.protocol == words.PROTOCOLS[0].name and str(k) in report.about["at_k"]:
-            value, low, high = report.figure("precision", k)
-            return (
-                f"For patients new to it, {100 * value:.0f} of 100 such matches carry the query's "
-                f"own label (95 % interval {100 * low:.0f} to {100 * high:.0f}); "
-                f"a random order gives {100 * report.chance():.0f}."
+    """What k matches were worth for new patients, where that was measured on this very archive."""
+    for measured in reports():
+        same = measured.about["archive"]["id"] == archive.id
+        same &= measured.about["model"]["id"] == archive.about["model"]["id"]
+        honest = measured.protocol == words.PROTOCOLS[0].name
+        if same and honest and str(k) in measured.about["at_k"]:
+            return words.trust(
+                measured.figure("precision", k),
+                measured.chance(),
+                {name: measured.figure("precision", k, name)[0] for name in measured.labels},
             )
-    return ""
+    return words.NOT_MEASURED

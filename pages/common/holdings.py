@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from pages.common import words
+from retrieval import archive as archives
 from retrieval import download
 from retrieval.archive import Archive
 from retrieval.errors import DownloadError
@@ -70,7 +71,8 @@ def pictures_here(archive: Archive) -> int:
 
 def published(archive: Archive) -> download.Source | None:
     """Where an archive's pictures can be fetched, if their authors offer them."""
-    return next((source for source in download.SOURCES if source.name == archive.name), None)
+    own = archive.folder.parent == archives.SHIPPED  # a folder of the same name may be anybody's
+    return next((s for s in download.SOURCES if own and s.name == archive.dataset), None)
 
 
 @st.cache_resource(show_spinner=False)
@@ -91,6 +93,6 @@ def fetch(archive: Archive) -> None:
 
     try:
         # the last of the places where the archive looks for its pictures
-        download.download(archive.name, archive.picture_roots()[-1], progress=report)
+        download.download(archive.dataset, archive.picture_roots()[-1], progress=report)
     finally:
         lock.release()

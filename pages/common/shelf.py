@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ from retrieval.errors import ArchiveError
 
 ARCHIVES_VARIABLE = "RETRIEVAL_ARCHIVES"
 
+log = logging.getLogger(__name__)
+
 
 def offered() -> tuple[dict[str, Archive], list[str]]:
     """The archives by name, those with their own pictures first, and what is wrong with others."""
@@ -23,7 +26,9 @@ def offered() -> tuple[dict[str, Archive], list[str]]:
         try:
             archive = opened_at(str(folder))
         except ArchiveError as error:
-            problems.append(str(error))
+            # The sentence names a path of the server, which is no visitor's business.
+            log.warning("An archive cannot be opened: %s", error)
+            problems.append(f"Archive {folder.name} is damaged or of another version.")
         else:
             opened[_free_name(archive.name, opened)] = archive
     return opened, problems

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -16,6 +16,8 @@ NOT_FOR_DIAGNOSIS = "Research and teaching; not for diagnosis."
 UNEXPECTED = "Something went wrong on this page; reload it, or try another scan."
 NO_PICTURE = "Picture not on this machine"
 GET_PICTURES = "Get the pictures"
+NOT_CHECKED = "Nothing checks yet whether a picture is a chest CT: any picture gets a ranking."
+NOT_MEASURED = "How far this ranking can be trusted has not been measured for this archive."
 NO_ARCHIVE = "There is no archive to search; index one with the commands of the Archive page."
 
 
@@ -64,7 +66,17 @@ METHOD = PageWords(
 )
 PAGES = (SEARCH, EVALUATION, ARCHIVE, METHOD)
 
-ARCHIVES = {"sample-ct": "Synthetic CT sample", "covid-ct": "COVID-CT"}
+ARCHIVES = {
+    "sample-ct": "Synthetic CT sample",
+    "covid-ct": "COVID-CT",
+    "covid-ct-paper": "COVID-CT, paper's network",
+    "sample-ct-paper": "Synthetic sample, paper's network",
+}
+NETWORKS = {
+    "lite": "EfficientNet-Lite0 with ImageNet weights, last layer trained here",
+    "paper": "The paper's 13 layers",
+    "small": "The paper's 13 layers on a smaller input",
+}
 LABELS = {
     "covid": "COVID-19",
     "noncovid": "No COVID-19",
@@ -183,12 +195,30 @@ def gap(hits: Hits, place: int) -> str:
     return f"next: +{step}"
 
 
-def printed_note(queries: int, protocol: str) -> str:
-    """How the paper's printed points compare with the figures of a protocol."""
-    points = f"The diamonds are the means the paper prints for {queries} queries; "
-    if protocol == "paper":
-        return f"{points}its protocol is not stated, and is likely to be this one."
-    return f"{points}they are not comparable with this protocol, only with the paper's."
+def trust(figure: Sequence[float], chance: float, by_label: Mapping[str, float]) -> str:
+    """What the matches shown are worth, from precision (value, low, high) on new patients."""
+    value, low, high = (round(100 * share) for share in figure)
+    if figure[1] <= chance:
+        return (
+            f"On new patients this ranking was no better than chance: {value} of 100 matches had "
+            f"the query's own label ({low} to {high}), a random order gives {100 * chance:.0f}."
+        )
+    worst = min(by_label, key=by_label.__getitem__)
+    best = max(by_label, key=by_label.__getitem__)
+    return (
+        f"On new patients {value} of 100 such matches had the query's own label "
+        f"(95 % interval {low} to {high}; chance {100 * chance:.0f}), from "
+        f"{100 * by_label[worst]:.0f} for {plain(label(worst))} to "
+        f"{100 * by_label[best]:.0f} for {plain(label(best))}."
+    )
+
+
+def printed_note(queries: int) -> str:
+    """What the paper's printed points are."""
+    return (
+        f"The diamonds are the means the paper prints for {queries} queries; "
+        "its protocol is not stated, and is likely to be this one."
+    )
 
 
 def tie(hits: Hits, distance: int) -> str:

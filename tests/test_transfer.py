@@ -1,0 +1,117 @@
+"""Transfer: the loss row by row, folding, seeds, and going on after a stop."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from retrieval.encoder import EncoderSpec, from_tensors
+from retrieval.errors import SettingError, TrainingError
+from retrieval.lite import POOLED
+from retrieval.transfer import TransferRecipe, _fit, transfer, two_fold_contrast
+from tests import small
+
+SPEC = EncoderSpec("lite", 64, 64, 16, pretrained=True)  # a smaller picture, for speed
+RECIPE = TransferRecipe(passes=2, epochs=5, batch=8)
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    made = [(label, seed) for seed in range(8) for label in small.LABELS]
+    scans = [small.picture(label, seed).astype(np.float32) / 255 for label, seed in made]
+    labels = [label for label, _ in made]
+    return scans, labels, [f"{label}-{seed}" for label, seed in made]
+
+
+def run(drawn, recipe=RECIPE, **options):
+    return transfer(*drawn, spec=SPEC, recipe=recipe, **options)
+
+
+def same(one, other):
+    return all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def test_loss_row_by_row():
+    random = np.random.default_rng(0)
+    outputs = random.normal(size=(6, 4)).astype(np.float32)
+    labels, owners = [0, 0, 1, 1, 0, 1], [0, 1, 2, 2, 0, 3]
+    recipe = TransferRecipe(temperature=0.4, instance=0.7)
+    unit = outputs - outputs.mean(axis=0)
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+
+    def contrast(groups):
+        total = 0.0
+        for i in range(6):
+            others = [j for j in range(6) if j != i]
+            log_sum = math.log(sum(math.exp(float(unit[i] @ unit[j]) / 0.4) for j in others))
+            partners = [j for j in others if groups[j] == groups[i]]
+            chances = [float(unit[i] @ unit[j]) / 0.4 - log_sum for j in partners]
+            total -= sum(chances) / max(len(partners), 1)
+        return total / 6
+
+    found = two_fold_contrast(
+        torch.from_numpy(outputs), torch.tensor(labels), torch.tensor(owners), recipe
+    )
+    assert found.item() == pytest.approx(contrast(labels) + 0.7 * contrast(owners), rel=1e-5)
+
+
+def test_normalisation_is_folded_into_the_layer():
+    """Without training, the folded layer on raw maps is the layer on normalised ones."""
+    torch.manual_seed(0)
+    pooled = torch.rand(10, 3, POOLED) * 5 + 2
+    layer = torch.nn.Linear(POOLED, 8)
+    _fit(layer, pooled, torch.zeros(10, dtype=torch.long), TransferRecipe(epochs=0, seed=4))
+    torch.manual_seed(4)
+    plain = torch.nn.Linear(POOLED, 8)
+    flat = pooled.flatten(0, 1)
+    normalised = (pooled - flat.mean(dim=0)) / (flat.std(dim=0) + 1e-3)
+    torch.testing.assert_close(layer(pooled), plain(normalised), rtol=1e-3, atol=1e-3)
+
+
+def test_a_seed_reproduces_a_run_and_another_does_not(drawn):
+    one = run(drawn)
+    assert same(one, run(drawn))
+    assert not same(one, run(drawn, TransferRecipe(passes=2, epochs=5, batch=8, seed=1)))
+
+
+def test_a_stopped_run_goes_on_to_the_same_weights(drawn, tmp_path):
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(drawn, checkpoints=tmp_path, progress=stop)
+    assert len(list(tmp_path.glob("pass-*"))) == 1
+    assert same(run(drawn), run(drawn, checkpoints=tmp_path))
+    scans, labels, patients = drawn
+    with pytest.raises(TrainingError, match="other pictures"):
+        run((scans, labels[::-1], patients), checkpoints=tmp_path)
+
+
+def test_it_learns_the_labels_and_keeps_the_body(drawn):
+    trained = run(drawn, TransferRecipe(passes=3, epochs=40, batch=16))
+    untrained = run(drawn, TransferRecipe(passes=1, epochs=0))
+    assert same(
+        {name: array for name, array in trained.items() if name.startswith("body.")},
+        {name: array for name, array in untrained.items() if name.startswith("body.")},
+    )
+
+    def separation(tensors):
+        held_out = [
+            small.picture(label, seed).astype(np.float32) / 255
+            for label in small.LABELS
+            for seed in range(100, 110)
+        ]
+        features = from_tensors(SPEC, tensors).encode(held_out)
+        features = features - features.mean(axis=0)
+        features /= np.linalg.norm(features, axis=1, keepdims=True)
+        cosine = features @ features.T
+        return cosine[:10, :10].mean() + cosine[10:, 10:].mean() - 2 * cosine[:10, 10:].mean()
+
+    assert separation(trained) > separation(untrained) + 0.5
+
+
+@pytest.mark.parametrize("settings", [{"passes": 0}, {"temperature": 0.0}, {"dropout": 1.0}])
+def test_settings_that_no_run_can_use_are_refused(settings):
+    with pytest.raises(SettingError, match="must lie between"):
+        TransferRecipe(**settings)
