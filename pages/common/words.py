@@ -192,7 +192,7 @@ def gap(hits: Hits, place: int) -> str:
     if following is None:
         return "last case"
     step = following - hits[place].distance
-    return f"next: +{step}"
+    return f"next: {step} more" if step else "next: the same"
 
 
 def trust(figure: Sequence[float], chance: float, by_label: Mapping[str, float]) -> str:
