@@ -32,7 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
     except KeyboardInterrupt:
-        print("Stopped; nothing unfinished is in use, run it again to go on.", file=sys.stderr)
+        print(
+            "Stopped; nothing unfinished is in use, run the same command to go on.", file=sys.stderr
+        )
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         print(
@@ -52,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     train = command(_train, "Train a model on the train split of a folder of pictures.")
-    train.add_argument("folder", type=Path)
+    train.add_argument("folder", type=Path, help="with images.csv, or one sub-folder a label")
     train.add_argument("--out", type=Path, required=True, help="model folder to write")
     train.add_argument(
         "--encoder",
@@ -71,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     prune.add_argument("--bits", type=int)
 
     index = command(_index, "Encode a folder of pictures into a new archive.")
-    index.add_argument("folder", type=Path)
+    index.add_argument("folder", type=Path, help="with images.csv, or one sub-folder a label")
     index.add_argument("--model", required=True, help="model folder, or a shipped model's name")
     index.add_argument("--out", type=Path, required=True)
     index.add_argument("--split", type=_words, help="only these splits, such as train,val")
@@ -89,9 +91,9 @@ def _parser() -> argparse.ArgumentParser:
     remove.add_argument("ids", nargs="+", metavar="ID")
 
     search = command(_search, "Rank an archive's cases by their distance from a scan.")
-    search.add_argument("archive")
-    search.add_argument("scan", type=Path)
-    search.add_argument("-k", type=int, default=10)
+    search.add_argument("archive", help="archive folder, or a shipped archive's name")
+    search.add_argument("scan", type=Path, help="DICOM, PNG, JPEG, TIFF or BMP file")
+    search.add_argument("-k", type=int, default=10, help="how many matches (default 10)")
     search.add_argument("--without-self", action="store_true", help="leave out the same picture")
     search.add_argument("--json", action="store_true")
 
@@ -100,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("--json", action="store_true")
 
     evaluate = command(_evaluate, "Measure how well an archive answers labelled queries.")
-    evaluate.add_argument("archive")
+    evaluate.add_argument("archive", help="archive folder, or a shipped archive's name")
     evaluate.add_argument("--queries", required=True, help="folder of pictures, or an archive")
     evaluate.add_argument("--split", type=_words, help="only queries of these splits")
     evaluate.add_argument(
@@ -198,9 +200,13 @@ def _index(options: argparse.Namespace) -> None:
 
 def _add(options: argparse.Namespace) -> None:
     from retrieval import indexing
+    from retrieval.archive import open_archive
 
+    known = open_archive(options.archive).labels
     with _decoder() as decoder:
         archive = indexing.add(options.archive, options.files, options.label, read=decoder.read)
+    if options.label.strip() not in known:
+        print(f"{options.label} is a new label; known before: {', '.join(known)}.", file=sys.stderr)
     print(f"Archive {archive.name} ({archive.id}) holds {len(archive)} cases.")
 
 

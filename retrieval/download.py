@@ -211,8 +211,10 @@ def _fetch(source: Source, url: str, path: Path, report: Progress) -> None:
     except (OSError, HTTPException) as error:
         if isinstance(error, HTTPError):
             error.close()
+        # A URLError wraps the reason in brackets of its own; an HTTPError's text has the code.
+        cause = error if isinstance(error, HTTPError) else getattr(error, "reason", error)
         raise DownloadError(
-            f"{url} could not be fetched ({error}); check the connection and the free space."
+            f"{url} could not be fetched ({cause}); check the connection and the free space."
         ) from error
 
 

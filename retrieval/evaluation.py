@@ -202,11 +202,15 @@ def _refuse_leaks(gallery: Cases, queries: Cases, model: Model) -> None:
     both = np.intersect1d(gallery.patients, queries.patients)
     if len(both):
         raise PatientOverlap(
-            f"{len(both)} patients stand both among the queries and in the archive; "
-            "the official protocol needs splits by patient."
+            f"{len(both)} patients stand both among the queries and in the archive, first "
+            f"{both[0]}; the official protocol needs splits by patient."
         )
-    if len(np.intersect1d(gallery.sha256, queries.sha256)):
-        raise PatientOverlap("A query's picture stands in the archive under another patient.")
+    same = np.intersect1d(gallery.sha256, queries.sha256)
+    if len(same):
+        raise PatientOverlap(
+            f"{len(same)} pictures stand both among the queries and, under another patient, in "
+            f"the archive, first {same[0][:16]}; give them one patient_id or leave them out."
+        )
     seen = sum(model.saw(sha256) for sha256 in queries.sha256.tolist())
     if seen:
         raise EvaluationError(

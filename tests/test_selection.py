@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from retrieval import bench
 from retrieval.errors import SelectionError
 from retrieval.selection import MRMRSelector
 
@@ -106,6 +107,13 @@ def test_dead_columns_come_last(criterion):
     if criterion == "FCQ":
         assert set(ranking[-2:].tolist()) == dead
     assert ranking[0] not in dead
+
+
+def test_the_paper_s_size_in_the_order_of_the_loops():
+    """128 of 512 features from 600 pictures, one pair of columns at a time."""
+    features, labels = bench._features(np.random.default_rng(0))
+    expected = bench._loop_mrmr(features, labels, 128)
+    assert MRMRSelector(128).fit(features, labels).ranking_.tolist() == expected.tolist()
 
 
 def test_a_shorter_selection_is_the_start_of_a_longer_one():
