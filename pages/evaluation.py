@@ -42,7 +42,7 @@ else:
         bind="query-params",
     )
     report = offered[protocol]
-    printed = figures.printed(name) if protocol == "paper" else None
+    printed = figures.printed(name)
     about = report.about
 
     st.markdown(titles[protocol].meaning)
@@ -59,7 +59,7 @@ else:
         st.metric("Random order", words.percent(report.chance()))
     charts.precision(report, printed)
     if printed:
-        st.caption(words.printed_note(printed["queries"]))
+        st.caption(words.printed_note(printed["queries"], protocol))
 
     st.subheader("Figures by number of matches", anchor=False)
     rows = [

@@ -213,12 +213,12 @@ def trust(figure: Sequence[float], chance: float, by_label: Mapping[str, float])
     )
 
 
-def printed_note(queries: int) -> str:
-    """What the paper's printed points are."""
-    return (
-        f"The diamonds are the means the paper prints for {queries} queries; "
-        "its protocol is not stated, and is likely to be this one."
-    )
+def printed_note(queries: int, protocol: str) -> str:
+    """What the paper's printed points are, and whether a protocol compares with them."""
+    points = f"The diamonds are the means the paper prints for {queries} queries of its choice; "
+    if protocol == "paper":
+        return f"{points}its protocol is not stated, and is likely to be this one."
+    return f"{points}they belong to the paper's own protocol and do not compare with this one."
 
 
 def tie(hits: Hits, distance: int) -> str:
