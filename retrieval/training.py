@@ -71,6 +71,14 @@ def check_limits(recipe: object, limits: Mapping[str, tuple[float, float]]) -> N
             raise SettingError(f"{words} must lie between {low:g} and {high:g}, not {value}.")
 
 
+def class_numbers(labels: Sequence[str]) -> npt.NDArray[np.intp]:
+    """Labels (n,) as numbers from 0; DataError if there is only one label to learn."""
+    numbers = np.unique(np.asarray(labels), return_inverse=True)[1]
+    if numbers.max(initial=0) == 0:
+        raise DataError("Training needs pictures of at least two labels in the train split.")
+    return numbers
+
+
 def contrastive_loss(features: Tensor, labels: Tensor, margin: float) -> Tensor:
     """Contrastive loss over all pairs of features (B, d) with labels (B,), as one number.
 
@@ -256,9 +264,7 @@ def train(
     The same scans, recipe and number of threads give the same weights on the
     same machine. With `checkpoints`, a stopped run goes on from its last epoch.
     """
-    classes = np.unique(np.asarray(labels), return_inverse=True)[1]
-    if classes.max(initial=0) == 0:
-        raise DataError("Training needs pictures of at least two labels in the train split.")
+    classes = class_numbers(labels)
     groups = np.unique(np.asarray(patients), return_inverse=True)[1]
     torch.manual_seed(recipe.seed)
     network = PaperNetwork(spec).to(device(), memory_format=torch.channels_last)

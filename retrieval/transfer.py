@@ -23,9 +23,9 @@ from torch import Tensor, nn
 
 from retrieval.augmentation import augmentation
 from retrieval.encoder import EncoderSpec, FloatImage, prepare, to_tensors
-from retrieval.errors import DataError, TrainingError
+from retrieval.errors import TrainingError
 from retrieval.lite import LiteNetwork, imagenet_body
-from retrieval.training import Checkpoints, check_limits, run_identity, stack
+from retrieval.training import Checkpoints, check_limits, class_numbers, run_identity, stack
 
 Progress = Callable[..., None]  # passes over the pictures done, in all, at the end the mean loss
 
@@ -85,9 +85,7 @@ def transfer(
 
     With `checkpoints`, a stopped run goes on from its last pass over the pictures.
     """
-    classes = np.unique(np.asarray(labels), return_inverse=True)[1]
-    if classes.max(initial=0) == 0:
-        raise DataError("Training needs pictures of at least two labels in the train split.")
+    classes = class_numbers(labels)
     network = LiteNetwork(spec.features)
     network.body = imagenet_body().to(memory_format=torch.channels_last)
     pictures = stack(scans, spec)
