@@ -54,6 +54,52 @@ def augmentation(size: tuple[int, int]) -> torch.nn.Module:
     )
 
 
+def sometimes_changed(size: tuple[int, int], share: float) -> torch.nn.Module:
+    """A milder change for pretrained networks, made to a `share` of the pictures; all may mirror.
+
+    A pretrained body needs no lesson in seeing; changes as strong as
+    `augmentation`'s cost it precision. Margins and blocks are blanked, so that
+    no border, letter or arrow can be leant on.
+    """
+    mild = transforms.Compose(
+        [
+            transforms.RandomResizedCrop(
+                size, scale=(0.75, 1.0), ratio=(0.85, 1.18), antialias=True
+            ),
+            transforms.RandomAffine(degrees=7, scale=(0.92, 1.03)),
+            transforms.ColorJitter(brightness=0.12, contrast=0.2),
+            RandomGamma(0.8, 1.25),
+            RandomFrame(0.3, 0.08),
+            transforms.RandomErasing(p=0.3, scale=(0.01, 0.05), value=0.0),
+            transforms.RandomErasing(p=0.3, scale=(0.002, 0.02), value=1.0),
+        ]
+    )
+    return transforms.Compose(
+        [transforms.RandomHorizontalFlip(), transforms.RandomApply([mild], p=share)]
+    )
+
+
+class RandomFrame(torch.nn.Module):
+    """With a given chance, fill margins of random width, each at most `widest`, with one grey."""
+
+    def __init__(self, chance: float, widest: float) -> None:
+        super().__init__()
+        self.chance, self.widest = chance, widest
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """(1, H, W) in [0, 1] -> the same shape and range."""
+        if torch.rand(()) >= self.chance:
+            return picture
+        height, width = picture.shape[1:]
+        shares = (torch.rand(4) * self.widest).tolist()
+        top, bottom = (int(share * height) for share in shares[:2])
+        left, right = (int(share * width) for share in shares[2:])
+        framed = torch.full_like(picture, float(torch.rand(()).round()))  # black or white
+        inside = slice(top, height - bottom), slice(left, width - right)
+        framed[:, *inside] = picture[:, *inside]
+        return framed
+
+
 class RandomGamma(torch.nn.Module):
     """Raise the picture to a random power, log-uniform between `low` and `high`."""
 

@@ -27,7 +27,7 @@ Tensors = Mapping[str, npt.NDArray[np.generic]]
 class EncoderSpec:
     """Shape of an encoder: input height and width in pixels, and features out.
 
-    pretrained : the body has ImageNet weights and is not trained, only `full` is.
+    pretrained : the body starts from ImageNet weights.
     """
 
     name: str
@@ -43,7 +43,7 @@ SPECS = {
     for spec in (
         EncoderSpec("paper", 335, 580),
         EncoderSpec("small", 96, 160),
-        EncoderSpec("lite", 320, 320, 128, pretrained=True),
+        EncoderSpec("lite", 256, 256, 128, pretrained=True),
     )
 }
 CHANNELS = (32, 32, 64, 128)  # of the paper's four convolutions

@@ -31,6 +31,7 @@ STAGES = (
     (4, 5, 2, 6, 192),
 )
 TAPS = (3, 4, 5)  # stages whose maps are pooled, counted from 0
+FIXED_BLOCKS = sum(repeats for repeats, *_ in STAGES[: TAPS[0]])  # never trained
 POOLED = 2 * sum(STAGES[tap][-1] for tap in TAPS)
 
 
@@ -109,21 +110,26 @@ class LiteBody(nn.Module):
 
 
 class LiteNetwork(nn.Module):
-    """Pooled maps of the body and a linear layer: (B, 1, H, W) in [-1, 1] -> (B, rows) float32."""
+    """Pooled maps of the body and a linear layer: (B, 1, H, W) in [-1, 1] -> (B, rows) float32.
+
+    centre, spread : float32 (POOLED,), what brings each pooled value to mean 0 and spread 1.
+    """
 
     def __init__(self, rows: int) -> None:
         super().__init__()
         self.body = LiteBody()
+        self.register_buffer("centre", torch.zeros(POOLED))
+        self.register_buffer("spread", torch.ones(POOLED))
         self.full = nn.Linear(POOLED, rows)
 
     def pooled(self, pictures: Tensor) -> Tensor:
-        """Means and spreads (B, POOLED) of the tapped maps of pictures (B, 1, H, W)."""
+        """Means and spreads (B, POOLED) of the tapped maps of pictures (B, 1, H, W), normalised."""
         maps = self.body.maps(pictures)
         parts: list[Tensor] = []
         for tap in TAPS:
-            spread, mean = torch.var_mean(maps[tap], dim=(2, 3), correction=0)
-            parts += [mean, spread.sqrt()]
-        return torch.cat(parts, dim=1)
+            variance, mean = torch.var_mean(maps[tap].float(), dim=(2, 3), correction=0)
+            parts += [mean, (variance + 1e-6).sqrt()]  # a root of 0 has no gradient
+        return (torch.cat(parts, dim=1) - self.centre) / self.spread
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Features (B, rows) of pictures (B, 1, H, W), each averaged with its mirror image."""

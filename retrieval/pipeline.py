@@ -37,8 +37,9 @@ def train_model(
     A folder without splits is training data as a whole. Checkpoints lie in
     `out`.partial until the model is written; the same command goes on from them.
     """
+    from retrieval.checkpoints import drop_checkpoints
     from retrieval.encoder import spec_named
-    from retrieval.training import Recipe, drop_checkpoints, train
+    from retrieval.training import Recipe, train
     from retrieval.transfer import TransferRecipe, transfer
 
     spec = spec_named(encoder_name)  # whatever can be refused is refused before the long work

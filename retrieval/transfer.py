@@ -1,4 +1,4 @@
-"""Train only the last layer of a pretrained network, so that its bits mean two things at once.
+"""Train a pretrained network further, so that its bits mean two things at once.
 
 Pictures with one label are drawn together (supervised contrast: Khosla et al.,
 NeurIPS 2020), and so are two changed copies of one picture (instance contrast:
@@ -6,13 +6,12 @@ Chen et al., ICML 2020). The second keeps neighbours alike in looks where the
 first alone would fold a label into one point. Outputs pass through tanh while
 training, so that their signs, the bits, carry what they carry.
 
-The body never changes: its pooled maps of every changed copy are computed once
-and kept, and the layer itself then trains in seconds.
+The new last layer first learns alone: its random start would shake the body.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,32 +20,31 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from retrieval.augmentation import augmentation
-from retrieval.encoder import EncoderSpec, FloatImage, prepare, to_tensors
-from retrieval.errors import TrainingError
-from retrieval.lite import LiteNetwork, imagenet_body
-from retrieval.training import Checkpoints, check_limits, class_numbers, run_identity, stack
+from retrieval.augmentation import sometimes_changed
+from retrieval.checkpoints import Checkpoints, device, run_identity
+from retrieval.encoder import EncoderSpec, FloatImage, to_tensors
+from retrieval.lite import FIXED_BLOCKS, LiteNetwork, imagenet_body
+from retrieval.loop import Progress, Rows, Task, batches, check_limits, class_numbers, fit, stack
 
-Progress = Callable[..., None]  # passes over the pictures done, in all, at the end the mean loss
-
-ENCODE_AT_ONCE = 8
+ENCODE_AT_ONCE = 16
+WARM_UP_STEPS = 60
 
 
 @dataclass(frozen=True)
 class TransferRecipe:
     """Everything that decides a transferred model, besides the pictures.
 
-    passes : changed copies of every picture; unchanged : share of the rows of a
-    batch that are the picture as it is; instance : weight of the instance
-    contrast beside the label contrast.
+    learning_rate : of the body's trained stages; head_rate : of the last layer.
+    unchanged : share of the copies in a batch that are the picture as it is.
+    instance : weight of the instance contrast beside the label contrast.
     """
 
-    passes: int = 6
-    unchanged: float = 0.5
-    epochs: int = 40
-    batch: int = 64
-    learning_rate: float = 1e-3
+    epochs: int = 10
+    batch: int = 32
+    learning_rate: float = 2e-4
+    head_rate: float = 1e-3
     weight_decay: float = 1e-2
+    unchanged: float = 0.3
     temperature: float = 0.2
     instance: float = 0.3
     dropout: float = 0.3
@@ -57,12 +55,12 @@ class TransferRecipe:
         check_limits(
             self,
             {
-                "passes": (1, 1000),
-                "unchanged": (0.0, 1.0),
                 "epochs": (0, 10_000),
                 "batch": (4, 4096),
-                "learning_rate": (1e-8, 1.0),
+                "learning_rate": (0.0, 1.0),
+                "head_rate": (1e-8, 1.0),
                 "weight_decay": (0.0, 1.0),
+                "unchanged": (0.0, 1.0),
                 "temperature": (1e-3, 10.0),
                 "instance": (0.0, 10.0),
                 "dropout": (0.0, 0.9),
@@ -81,109 +79,90 @@ def transfer(
     checkpoints: Path | None = None,
     progress: Progress | None = None,
 ) -> dict[str, npt.NDArray[np.generic]]:
-    """A network with ImageNet's body and a trained last layer; weights as `to_tensors` gives them.
+    """A network that starts from ImageNet's weights; its own as `to_tensors` gives them.
 
-    With `checkpoints`, a stopped run goes on from its last pass over the pictures.
+    Seeds and checkpoints as in `training.train`.
     """
     classes = class_numbers(labels)
-    network = LiteNetwork(spec.features)
-    network.body = imagenet_body().to(memory_format=torch.channels_last)
     pictures = stack(scans, spec)
     kept = None
     if checkpoints is not None:
         kept = Checkpoints(checkpoints, run_identity(pictures, labels, patients, spec, recipe))
         kept.claim()
-    clean = _clean(network, scans, spec)
-    passes = []
-    for number in range(recipe.passes):
-        name = f"pass-{number:04d}"
-        found = kept.load(name) if kept else None
-        if found is None:
-            found = {"pooled": _changed(network, pictures, spec, (recipe.seed, number))}
-            if kept:
-                kept.save(name, found)
-        passes.append(found["pooled"])
-        if progress is not None and number + 1 < recipe.passes:
-            progress(number + 1, recipe.passes)
-    pooled = torch.stack([clean, *passes], dim=1)  # (n, 1 + passes, POOLED)
-    loss = _fit(network.full, pooled, torch.from_numpy(classes), recipe)
-    if progress is not None:
-        progress(recipe.passes, recipe.passes, loss)
-    return to_tensors(network)
-
-
-@torch.inference_mode()
-def _clean(network: LiteNetwork, scans: Sequence[FloatImage], spec: EncoderSpec) -> Tensor:
-    """Pooled maps (n, POOLED) of the pictures as they will be served, mirror image and all."""
-    rows = []
-    for scan in scans:
-        picture = torch.from_numpy(prepare(scan, spec))[None, None]
-        rows.append((network.pooled(picture) + network.pooled(picture.flip(3))) / 2)
-    return torch.cat(rows)
-
-
-@torch.inference_mode()
-def _changed(
-    network: LiteNetwork, pictures: Tensor, spec: EncoderSpec, seed: tuple[int, int]
-) -> Tensor:
-    """Pooled maps (n, POOLED) of one changed copy of every picture (n, 1, H, W)."""
-    torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
-    change = augmentation((spec.height, spec.width))
-    rows = []
-    for start in range(0, len(pictures), ENCODE_AT_ONCE):
-        copies = torch.stack([change(one) for one in pictures[start : start + ENCODE_AT_ONCE]])
-        rows.append(network.pooled((copies * 2 - 1).contiguous(memory_format=torch.channels_last)))
-    return torch.cat(rows)
-
-
-def _fit(layer: nn.Linear, pooled: Tensor, classes: Tensor, recipe: TransferRecipe) -> float:
-    """Train `layer` on pooled maps (n, copies, POOLED) and fold their normalisation into it."""
     torch.manual_seed(recipe.seed)
-    random = np.random.default_rng(recipe.seed)
-    flat = pooled.flatten(0, 1)
-    mean, spread = flat.mean(dim=0), flat.std(dim=0) + 1e-3
-    pooled = ((pooled - mean) / spread).clone()  # out of inference mode
-    layer.reset_parameters()
+    network = LiteNetwork(spec.features)
+    network.body = imagenet_body()
+    network = network.to(device(), memory_format=torch.channels_last)
+    people = np.unique(np.asarray(patients), return_inverse=True)[1]
+    task = _task(network, classes, people, spec, recipe)
+    if kept is None or not kept.names():
+        _warm_up(task, pictures, recipe)
+    fit(task, pictures, recipe, checkpoints=kept, progress=progress)
+    return to_tensors(network.to(memory_format=torch.contiguous_format))
+
+
+def _task(
+    network: LiteNetwork, classes: Rows, people: Rows, spec: EncoderSpec, recipe: TransferRecipe
+) -> Task:
+    trained = list(network.body.blocks[FIXED_BLOCKS:].requires_grad_(True).parameters())
+    groups = [
+        {"params": trained, "lr": recipe.learning_rate},
+        {"params": list(network.full.parameters()), "lr": recipe.head_rate},
+    ]
+    numbers = torch.from_numpy(classes).to(device())
+
+    def draw(epoch: int) -> Iterator[Rows]:
+        for rows in batches(classes, people, recipe, epoch):
+            yield np.tile(rows, 2)  # two copies of each picture, changed apart
+
+    def outputs(copies: Tensor) -> Tensor:
+        with torch.autocast(copies.device.type, torch.bfloat16):
+            pooled = network.pooled(copies * 2 - 1)
+        return _outputs(network, pooled.float(), recipe)
+
+    def loss(outputs: Tensor, rows: Rows) -> Tensor:
+        owners = torch.from_numpy(rows).to(outputs.device)
+        return two_fold_contrast(outputs, numbers[rows], owners, recipe)
+
+    change = sometimes_changed((spec.height, spec.width), 1 - recipe.unchanged)
+    return Task(network, groups, draw, change, outputs, loss)
+
+
+def _outputs(network: LiteNetwork, pooled: Tensor, recipe: TransferRecipe) -> Tensor:
+    return torch.tanh(network.full(nn.functional.dropout(pooled, recipe.dropout)))
+
+
+def _warm_up(task: Task, pictures: Tensor, recipe: TransferRecipe) -> None:
+    """Centre the pooled values of the pictures as they are, and train the last layer on them."""
+    network = task.network
+    pooled = _pooled(network, pictures)
+    network.centre.copy_(pooled.mean(dim=0))
+    network.spread.copy_(pooled.std(dim=0) + 1e-3)
+    pooled = (pooled - network.centre) / network.spread
     optimiser = torch.optim.AdamW(
-        layer.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+        network.full.parameters(), lr=recipe.head_rate, weight_decay=recipe.weight_decay
     )
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(recipe.epochs, 1))
-    loss = 0.0
-    for _ in range(recipe.epochs):
-        loss = _epoch(layer, pooled, classes, recipe, optimiser, random)
-        schedule.step()
-    with torch.no_grad():
-        layer.weight /= spread
-        layer.bias -= layer.weight @ mean
-    return loss
+    epoch, steps = 0, 0
+    while steps < WARM_UP_STEPS:
+        for rows in task.draw(epoch):
+            loss = task.loss(_outputs(network, pooled[rows], recipe), rows)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            steps += 1
+        epoch += 1
 
 
-def _epoch(
-    layer: nn.Linear,
-    pooled: Tensor,
-    classes: Tensor,
-    recipe: TransferRecipe,
-    optimiser: torch.optim.Optimizer,
-    random: np.random.Generator,
-) -> float:
-    """One pass over all pictures, two copies of each at a time; the mean loss."""
-    size = min(recipe.batch, len(pooled))
-    order = random.permutation(len(pooled))
-    losses = []
-    for start in range(0, len(order) - size + 1, size):
-        rows = np.tile(order[start : start + size], 2)
-        changed = random.random(len(rows)) >= recipe.unchanged
-        copies = changed * random.integers(1, pooled.shape[1], len(rows))  # copy 0 is unchanged
-        chosen = nn.functional.dropout(pooled[rows, copies], recipe.dropout)
-        owners = torch.from_numpy(rows)
-        loss = two_fold_contrast(torch.tanh(layer(chosen)), classes[owners], owners, recipe)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        losses.append(loss.item())
-    if not np.isfinite(losses).all():
-        raise TrainingError("The loss is no longer a number; use a smaller learning rate.")
-    return float(np.mean(losses))
+@torch.no_grad()
+def _pooled(network: LiteNetwork, pictures: Tensor) -> Tensor:
+    """Pooled maps (n, POOLED) of pictures (n, 1, H, W) in [0, 1]."""
+    where = network.centre.device
+    parts = []
+    for start in range(0, len(pictures), ENCODE_AT_ONCE):
+        some = pictures[start : start + ENCODE_AT_ONCE].to(where, memory_format=torch.channels_last)
+        with torch.autocast(where.type, torch.bfloat16):
+            parts.append(network.pooled(some * 2 - 1).float())
+    return torch.cat(parts)
 
 
 def two_fold_contrast(
@@ -196,7 +175,7 @@ def two_fold_contrast(
     cosines over all other rows.
     """
     unit = nn.functional.normalize(outputs - outputs.mean(dim=0), dim=1)
-    itself = torch.eye(len(unit), dtype=torch.bool)
+    itself = torch.eye(len(unit), dtype=torch.bool, device=unit.device)
     logits = (unit @ unit.T / recipe.temperature).masked_fill(itself, float("-inf"))
     log_chance = logits - torch.logsumexp(logits, dim=1, keepdim=True)
 

@@ -1,14 +1,22 @@
 """Augmentation keeps shape and range, follows the seed, and imports beside a CPU torch."""
 
+import pytest
 import torch
 
-from retrieval.augmentation import RandomGamma, augmentation, standardise, transforms
+from retrieval.augmentation import (
+    RandomFrame,
+    RandomGamma,
+    augmentation,
+    sometimes_changed,
+    standardise,
+    transforms,
+)
 from retrieval.encoder import prepare, spec_named
 
 
-def test_shape_range_and_seed():
+@pytest.mark.parametrize("change", [augmentation((40, 60)), sometimes_changed((40, 60), 0.8)])
+def test_shape_range_and_seed(change):
     picture = torch.rand(1, 40, 60, generator=torch.Generator().manual_seed(0))
-    change = augmentation((40, 60))
     torch.manual_seed(1)
     first = [change(picture) for _ in range(5)]
     torch.manual_seed(1)
@@ -29,6 +37,26 @@ def test_gamma_is_a_power_between_its_limits():
         for _ in range(300)
     ]
     assert 0.5 <= min(powers) < 0.55 and 1.85 < max(powers) <= 2.0
+
+
+def test_a_share_of_nothing_changes_only_the_side():
+    picture = torch.rand(1, 40, 60, generator=torch.Generator().manual_seed(0))
+    change = sometimes_changed((40, 60), 0.0)
+    torch.manual_seed(3)
+    seen = [change(picture) for _ in range(20)]
+    assert all(torch.equal(one, picture) or torch.equal(one, picture.flip(2)) for one in seen)
+    assert any(torch.equal(one, picture) for one in seen)
+    assert any(torch.equal(one, picture.flip(2)) for one in seen)
+
+
+def test_a_frame_covers_margins_only():
+    torch.manual_seed(0)
+    picture = torch.full((1, 50, 80), 0.5)
+    for _ in range(20):
+        framed = RandomFrame(1.0, 0.1)(picture)
+        assert torch.equal(framed[:, 5:-5, 8:-8], picture[:, 5:-5, 8:-8])
+        assert set(framed.unique().tolist()) in ({0.5, 0.0}, {0.5, 1.0}, {0.5})
+    assert RandomFrame(0.0, 0.1)(picture) is picture
 
 
 def test_training_and_serving_standardise_alike():

@@ -29,8 +29,9 @@ LAYERS = [
     },
     {"hamming", "sandbox", "lite", "augmentation", "download"},
     {"encoder"},
-    {"training", "model", "report"},
-    {"transfer"},
+    {"checkpoints", "model", "report"},
+    {"loop"},
+    {"training", "transfer"},
     {"archive", "encoding"},
     {"indexing", "evaluation"},
     {"pipeline", "bench"},
@@ -39,7 +40,15 @@ LAYERS = [
 # dicom builds Scans, and scans asks it to where it meets a DICOM file
 SAME_LAYER = {("scans", "dicom"), ("dicom", "scans")}
 HOMES = {
-    "torch": {"encoder", "lite", "augmentation", "training", "transfer"},
+    "torch": {
+        "encoder",
+        "lite",
+        "augmentation",
+        "checkpoints",
+        "loop",
+        "training",
+        "transfer",
+    },
     "torchvision": {"augmentation"},
     "pydicom": {"dicom", "synthetic"},
     "sklearn": {"selection"},

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from retrieval.checkpoints import drop_checkpoints
 from retrieval.encoder import from_tensors, spec_named
 from retrieval.errors import DataError, SettingError, TrainingError
-from retrieval.training import Recipe, batches, contrastive_loss, drop_checkpoints, train
+from retrieval.loop import batches
+from retrieval.training import Recipe, contrastive_loss, train
 from tests import small
 
 SPEC = spec_named("small")
