@@ -31,11 +31,12 @@ STEPS = """
 
 LIMITS = """
 - **Not for diagnosis.** It gives no verdict; a similar picture can have another cause.
-- Nothing checks whether a picture is a chest CT, upright and not inverted: any picture gets a
-  ranking.
+- Nothing checks whether a picture is a chest CT slice or a frontal chest X-ray, upright and not
+  inverted: any picture gets a ranking.
 - The archive decides what can be found: what is not in it is never shown.
 - COVID-19 and other pictures in COVID-CT come from different sources, so size, borders and
   printed text may give a label away. Trust the list less for scans from your own scanner.
+- The pneumonia X-rays are of children aged 1 to 5 in one hospital: they say little about adults.
 - Pictures without Hounsfield units, such as PNG and JPEG, depend on how they were exported.
 - Codes say which pictures are alike and can lead back to a patient: treat them as personal data.
 """

@@ -28,7 +28,7 @@ with right:
         except RetrievalError as error:
             cards.problem(error)
     if found is None:
-        cards.samples()
+        cards.samples(archive)
     else:
         cards.results(hits.first(k), archive, found)
 

@@ -56,11 +56,24 @@ class SameConv(nn.Conv2d):
     def forward(self, maps: Tensor) -> Tensor:
         """(B, before, H, W) -> (B, after, ceil(H / stride), ceil(W / stride))."""
         (kernel, _), (stride, _) = self.kernel_size, self.stride
-        pads: list[int] = []
-        for side in (maps.shape[3], maps.shape[2]):  # the last dimension is padded first
+        before: list[int] = []
+        odd: list[int] = []
+        for side in maps.shape[2:]:
             total = max((-(-side // stride) - 1) * stride + kernel - side, 0)
-            pads += [total // 2, total - total // 2]
-        return super().forward(nn.functional.pad(maps, pads))
+            before.append(total // 2)
+            odd.append(total % 2)
+        if any(odd):  # the last dimension is padded first
+            maps = nn.functional.pad(maps, [0, odd[1], 0, odd[0]])
+        if self.groups == 1 or not self.weight.requires_grad:
+            return self._filtered(maps, before)
+        # In 16 bits the gradient of a depthwise convolution takes a CPU four times as long.
+        with torch.autocast(maps.device.type, enabled=False):
+            return self._filtered(maps.float(), before)
+
+    def _filtered(self, maps: Tensor, padding: list[int]) -> Tensor:
+        return nn.functional.conv2d(
+            maps, self.weight, self.bias, self.stride, padding, groups=self.groups
+        )
 
 
 class Block(nn.Module):

@@ -12,12 +12,14 @@ CARDS_A_PAGE = 20
 CARD_WIDTH = 190  # pixels, at least
 
 
-def samples() -> None:
-    """A row of synthetic scans to start from; their labels are not given away."""
+def samples(chosen: Archive | None) -> None:
+    """A row of synthetic scans to start from, like those of the chosen archive; no labels."""
     offered, _ = shelf.offered()
+    wanted = chosen.about.get("modality", "") if chosen else ""
     found = [
         (archive, engine.samples(str(archive.folder), archive.id, archive))
         for archive in offered.values()
+        if archive.about.get("modality", "") == wanted
     ]
     archive, entries = next(((a, e) for a, e in found if e), (None, []))
     if archive is None:
@@ -32,7 +34,7 @@ def samples() -> None:
                         png,
                         width="stretch",
                         output_format="PNG",
-                        alt=f"Synthetic chest CT slice {number}",
+                        alt=f"Synthetic {words.SCANS.get(wanted, 'scan')} {number}",
                     )
                 st.button(
                     "Use this scan",
@@ -100,7 +102,7 @@ def _page(hits: Hits, found: engine.Query, archive: Archive) -> int:
 
 def _card(hits: Hits, place: int, png: bytes | None) -> None:
     hit = hits[place]
-    label = words.label(hit.entry.label)
+    label = words.finding(hit.entry)
     distance = f"{hit.distance} of {hit.bits} bits"
     if png:
         alt = f"Match {hit.rank}: {label}, {distance} differ"

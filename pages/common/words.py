@@ -9,6 +9,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from retrieval.archive import Hits
+from retrieval.catalogue import Entry
 from retrieval.datasets import OWN_GROUP
 
 PRODUCT = "Lung image retrieval"
@@ -16,7 +17,7 @@ NOT_FOR_DIAGNOSIS = "Research and teaching; not for diagnosis."
 UNEXPECTED = "Something went wrong on this page; reload it, or try another scan."
 NO_PICTURE = "Picture not on this machine"
 GET_PICTURES = "Get the pictures"
-NOT_CHECKED = "Nothing checks yet whether a picture is a chest CT: any picture gets a ranking."
+NOT_CHECKED = "Nothing checks yet whether a picture is a chest scan: any picture gets a ranking."
 NOT_MEASURED = "How far this ranking can be trusted has not been measured for this archive."
 NO_ARCHIVE = "There is no archive to search; index one with the commands of the Archive page."
 
@@ -37,8 +38,8 @@ SEARCH = PageWords(
     "",
     "Search",
     ":material/image_search:",
-    "Find similar chest CT cases",
-    "Give one CT slice and see the most similar archived cases, nearest first.",
+    "Find similar chest scans",
+    "Give a CT slice or a chest X-ray and see the most similar archived cases, nearest first.",
 )
 EVALUATION = PageWords(
     "evaluation.py",
@@ -62,18 +63,23 @@ METHOD = PageWords(
     "Method",
     ":material/schema:",
     "How it works",
-    "From a slice to a short code, and from codes to a ranked list.",
+    "From a scan to a short code, and from codes to a ranked list.",
 )
 PAGES = (SEARCH, EVALUATION, ARCHIVE, METHOD)
 
 ARCHIVES = {
     "sample-ct": "Synthetic CT sample",
+    "sample-xray": "Synthetic X-ray sample",
     "covid-ct": "COVID-CT",
     "covid-ct-paper": "COVID-CT, paper's network",
-    "sample-ct-paper": "Synthetic sample, paper's network",
+    "pneumonia-xray": "Pneumonia X-rays",
+    "pneumonia-xray-paper": "Pneumonia X-rays, paper's network",
+    "sample-ct-paper": "Synthetic CT sample, paper's network",
+    "sample-xray-paper": "Synthetic X-ray sample, paper's network",
 }
+SCANS = {"CT": "chest CT slice", "X-ray": "chest X-ray"}
 NETWORKS = {
-    "lite": "EfficientNet-Lite0 with ImageNet weights, last layer trained here",
+    "lite": "EfficientNet-Lite0 from ImageNet weights, middle stages and last layer trained here",
     "paper": "The paper's 13 layers",
     "small": "The paper's 13 layers on a smaller input",
 }
@@ -85,6 +91,8 @@ LABELS = {
     "consolidation": "Consolidation",
     "normal": "Normal",
     "pneumonia": "Pneumonia",
+    "bacteria": "Bacterial",
+    "virus": "Viral",
 }
 SPLITS = {"train": "Training", "val": "Validation", "test": "Test", "": "Not split"}
 FORMAT_OF_DOI = re.compile(r"10\.\d{4,9}/\S+")
@@ -144,6 +152,13 @@ def label(name: str) -> str:
     """A label in plain words; not yet safe as markdown."""
     words = name.replace("-", " ").replace("_", " ").strip()
     return LABELS.get(name, words[:1].upper() + words[1:] or "No label")
+
+
+def finding(entry: Entry) -> str:
+    """A case's label with its subtype where known; not yet safe as markdown."""
+    named = label(entry.label)
+    known = entry.subtype and entry.subtype != entry.label
+    return f"{named} ({label(entry.subtype).lower()})" if known else named
 
 
 def archive_title(name: str) -> str:
