@@ -33,6 +33,9 @@ LAYERS = [
     {"transfer"},
     {"archive", "encoding"},
     {"indexing", "evaluation"},
+    {"choices"},
+    {"columns"},
+    {"lengths"},
     {"pipeline", "bench"},
     {"__main__"},
 ]
