@@ -328,9 +328,7 @@ def _lengths(options: argparse.Namespace) -> None:
         "95 % intervals over patients.\n"
     )
     print(report.lengths_tables(result))
-    print(
-        "\nP@10 of the bits and of the same columns real-valued, and the share of distinct codes:\n"
-    )
+    print("\nP@10 of bits and of the same columns real-valued, and shares of distinct codes:\n")
     print(report.floats_table(result, "P@10"))
 
 

@@ -48,7 +48,8 @@ class Choice:
 
     distinct : share of the archive's codes that are distinct.
     floats : the same columns real-valued, by the name of the distance.
-    minus_random : bits less the mean of the random draws, query by query.
+    minus_random : bits less the mean of the random draws, query by query; the interval is
+        over patients and holds the draws fixed.
     minus_floats : bits less the same columns real-valued, query by query.
     """
 

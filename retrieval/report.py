@@ -75,46 +75,39 @@ def lengths_table(result: Json, name: str) -> str:
     `result` is what `lengths --json` writes. Random columns are given as their
     mean and, in brackets, the standard deviation over the draws.
     """
-    head = ["Bits", "MID", "MIQ", "FCQ", "Variance", "Random", "MID - random"]
-    rows = []
-    for bits, found in result["lengths"].items():
-        choices = [found[choice] for choice in ("MID", "MIQ", "FCQ", "variance")]
+
+    def row(found: Json) -> list[str]:
         random = found["random"]
-        mean, deviation = (
-            _figure(random["bits"], name),
-            _figure(random["spread"]["deviation"], name),
-        )
-        rows.append(
-            [
-                _length(bits, result),
-                *(f"{_figure(choice['bits'], name)['value']:.3f}" for choice in choices),
-                f"{mean['value']:.3f} ({deviation:.3f})",
-                difference(_figure(found["MID"]["minus_random"], name)),
-            ]
-        )
-    return _table(head, rows)
+        deviation = _figure(random["spread"]["deviation"], name)
+        return [
+            *(_value(found[choice]["bits"], name) for choice in ("MID", "MIQ", "FCQ", "variance")),
+            f"{_value(random['bits'], name)} ({deviation:.3f})",
+            difference(_figure(found["MID"]["minus_random"], name)),
+        ]
+
+    head = ["Bits", "MID", "MIQ", "FCQ", "Variance", "Random", "MID - random"]
+    return _table(head, [[_length(bits, result), *row(f)] for bits, f in result["lengths"].items()])
 
 
 def floats_table(result: Json, name: str, choice: str = "MID") -> str:
-    """A Markdown table of one figure of one choice's bits and of the same columns real-valued."""
-    head = ["Bits", choice, "Cosine", "Euclidean", "Bits - cosine", "Bits - Euclidean", "Distinct"]
-    rows = []
-    for bits, found in result["lengths"].items():
+    """A Markdown table of one figure of one choice's bits and of the same columns real-valued.
+
+    The last two columns are the shares of distinct codes, of this choice and of random columns.
+    """
+
+    def row(found: Json) -> list[str]:
         chosen = found[choice]
-        both = [chosen["floats"], chosen["minus_floats"]]
-        values, less = (
-            [_figure(side[key], name) for key in ("cosine", "euclidean")] for side in both
-        )
-        rows.append(
-            [
-                _length(bits, result),
-                f"{_figure(chosen['bits'], name)['value']:.3f}",
-                *(f"{value['value']:.3f}" for value in values),
-                *map(difference, less),
-                f"{chosen['distinct']:.3f}",
-            ]
-        )
-    return _table(head, rows)
+        return [
+            _value(chosen["bits"], name),
+            *(_value(figures, name) for figures in chosen["floats"].values()),
+            *(difference(_figure(less, name)) for less in chosen["minus_floats"].values()),
+            *(f"{side['distinct']:.3f}" for side in (chosen, found["random"])),
+        ]
+
+    distances = [*next(iter(result["lengths"].values()))[choice]["floats"]]
+    less = [f"Bits - {distance}" for distance in distances]
+    head = ["Bits", choice, *distances, *less, "Distinct", "Random distinct"]
+    return _table(head, [[_length(bits, result), *row(f)] for bits, f in result["lengths"].items()])
 
 
 def lengths_tables(result: Json) -> str:
@@ -131,6 +124,10 @@ def lengths_tables(result: Json) -> str:
 def _figure(found: Json, name: str) -> Any:
     """The part of a result that is about P@k or mAP."""
     return found["map"] if name == "mAP" else found["at_k"][name.removeprefix("P@")]["precision"]
+
+
+def _value(found: Json, name: str) -> str:
+    return f"{_figure(found, name)['value']:.3f}"
 
 
 def _length(bits: str, result: Json) -> str:

@@ -53,6 +53,7 @@ def comparison():
         **{n: choice(0.5 + i / 100) for i, n in enumerate(("MID", "MIQ", "FCQ", "variance"))},
         "random": {
             "bits": figures(0.44),
+            "distinct": 0.875,
             "spread": {"deviation": {"at_k": {"10": {"precision": 0.011}}, "map": 0.022}},
         },
     }
@@ -74,7 +75,8 @@ def test_lengths_table():
 def test_floats_table():
     first = report.floats_table(comparison(), "P@10", "MIQ").splitlines()[2]
     assert first == (
-        "| 8 | 0.510 | 0.610 | 0.620 | +0.020 [-0.030, +0.070] | -0.030 [-0.080, +0.020] | 0.750 |"
+        "| 8 | 0.510 | 0.610 | 0.620 | +0.020 [-0.030, +0.070] | -0.030 [-0.080, +0.020] "
+        "| 0.750 | 0.875 |"
     )
 
 
