@@ -74,13 +74,13 @@ class Curves:
     def json(self) -> Json:
         """As the command line prints it."""
         at_k = {
-            str(k): {name: _figure(self.at_k[name][:, k - 1]) for name in FIGURES}
+            str(k): {name: figure(self.at_k[name][:, k - 1]) for name in FIGURES}
             for k in range(1, self.at_k["precision"].shape[1] + 1)
         }
         return {
             "queries": self.queries,
             "at_k": at_k,
-            "map": _figure(self.map),
+            "map": figure(self.map),
             "chance": self.chance,
         }
 
@@ -136,12 +136,17 @@ def cases_of_folder(
     """Encode the pictures of a folder as queries."""
     paths = [folder.path(case) for case in folder.cases]
     features, sha256 = encoding.encode_all(paths, model, read, progress)
+    return describe(folder, model.codes(features, bits), sha256)
+
+
+def describe(folder: Folder, codes: Codes, sha256: Sequence[str]) -> Cases:
+    """Codes (n, bytes) and checksums (n) of a folder's pictures with what the folder says."""
     groups = [
         patient_group(case.patient_id, digest)
         for case, digest in zip(folder.cases, sha256, strict=True)
     ]
     return Cases(
-        model.codes(features, bits),
+        codes,
         np.array([case.label for case in folder.cases]),
         np.array(groups),
         np.array([case.split for case in folder.cases]),
@@ -162,8 +167,7 @@ def evaluate(
     check_protocol(protocol)
     gallery = cases_of_archive(archive, model, bits)
     if protocol == "official":
-        gallery = _other_splits(gallery, queries)
-        _refuse_leaks(gallery, queries, model)
+        gallery = gallery.take(official_rows(gallery, queries, model))
     values, chance = _figures_of_queries(gallery, queries, keep_own=protocol == "paper")
     groups = {label: queries.labels == label for label in np.unique(queries.labels).tolist()}
     return Evaluation(
@@ -187,7 +191,17 @@ def check_protocol(protocol: str) -> None:
         raise EvaluationError(f"There is no protocol {protocol!r}; choose {', '.join(PROTOCOLS)}.")
 
 
-def _other_splits(gallery: Cases, queries: Cases) -> Cases:
+def official_rows(gallery: Cases, queries: Cases, model: Model) -> npt.NDArray[np.bool_]:
+    """Which archive cases (n,) the official protocol ranks; EvaluationError where they leak.
+
+    No picture or patient of theirs is among the queries, so no query has to leave any out.
+    """
+    kept = _other_splits(gallery, queries)
+    _refuse_leaks(gallery.take(kept), queries, model)
+    return kept
+
+
+def _other_splits(gallery: Cases, queries: Cases) -> npt.NDArray[np.bool_]:
     # Never test pictures: choices made on validation queries must not see them either.
     kept = ~np.isin(gallery.splits, [*np.unique(queries.splits), "test"])
     if not kept.any():
@@ -195,7 +209,7 @@ def _other_splits(gallery: Cases, queries: Cases) -> Cases:
             "The archive holds nothing but the split that is asked about; index the other "
             "splits, or evaluate with --protocol own-patient-out."
         )
-    return gallery.take(kept)
+    return kept
 
 
 def _refuse_leaks(gallery: Cases, queries: Cases, model: Model) -> None:
@@ -257,6 +271,7 @@ def _curves(values: Floats, chance: Floats, patients: Strings) -> Curves:
     return Curves(len(values), at_k, figures[:, -1], float(chance.mean()))
 
 
-def _figure(column: Sequence[float] | Floats) -> Json:
+def figure(column: Sequence[float] | Floats) -> Json:
+    """A value with the ends of its interval (3,), as results are written."""
     value, low, high = (float(number) for number in column)
     return {"value": value, "low": low, "high": high}

@@ -56,7 +56,7 @@ def query_figures(totals: Counts, relevant: Counts, depth: int) -> QueryFigures:
         recall=hits / found if found else np.zeros(depth),
         f_score=2 * hits / (k + found),
         ap_paper=expected_ap_paper(totals, relevant, depth, at_hits),
-        average_precision=float(min(at_hits.sum() / found, 1.0)) if found else 0.0,
+        average_precision=expected_average_precision(totals, relevant),
     )
 
 
@@ -65,6 +65,13 @@ def expected_hits(totals: Counts, relevant: Counts, depth: int) -> Floats:
     ends = np.concatenate([[0], np.cumsum(totals)])
     found = np.concatenate([[0], np.cumsum(relevant)])
     return np.interp(np.arange(1, depth + 1), ends, found)  # linear within a tie
+
+
+def expected_average_precision(totals: Counts, relevant: Counts) -> float:
+    """Mean average precision of the whole ranking, divided by all relevant cases; 0 without one."""
+    found = float(relevant.sum())
+    at_hits = _precision_at_hits(totals, relevant)
+    return float(min(at_hits.sum() / found, 1.0)) if found else 0.0
 
 
 def _precision_at_hits(totals: Counts, relevant: Counts) -> Floats:

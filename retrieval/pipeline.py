@@ -7,13 +7,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from retrieval import archive as archives
-from retrieval import encoding, evaluation, storage
+from retrieval import choices, encoding, evaluation, lengths, storage
 from retrieval import model as models
 from retrieval.datasets import Folder, read_folder
-from retrieval.errors import DataError, ModelError
+from retrieval.errors import DataError, EvaluationError, ModelError
 from retrieval.evaluation import Evaluation
+from retrieval.lengths import Comparison
 from retrieval.model import Model
 from retrieval.sandbox import Decoder
 
@@ -113,33 +115,60 @@ def evaluate_archive(
     model = archive.model()
     if bits is not None:
         models.check_settings(len(model.ranking), bits, model.about["criterion"])
-    if Path(queries).is_dir() and not (Path(queries) / archives.MANIFEST).is_file():
-        folder = read_folder(Path(queries))
-        chosen = folder.split(splits) if splits else folder
+    source = _source(queries, splits)
+    if isinstance(source, Folder):
         with Decoder() as decoder:
             cases = evaluation.cases_of_folder(
-                chosen, model, bits, read=decoder.read, progress=progress
+                source, model, bits, read=decoder.read, progress=progress
             )
-    elif not Path(queries).exists() and queries not in archives.shipped():
-        raise DataError(
-            f"There is no folder and no archive {queries}; name the pictures to ask about."
-        )
     else:
-        cases = _stored_cases(archives.open_archive(queries), model, splits, bits)
+        source.require(model)
+        cases = evaluation.cases_of_archive(source, model, bits).take(_in_splits(source, splits))
     return evaluation.evaluate(archive, model, cases, protocol=protocol, bits=bits)
 
 
-def _stored_cases(
-    archive: archives.Archive, model: Model, splits: Sequence[str] | None, bits: int | None
-) -> evaluation.Cases:
-    archive.require(model)
-    cases = evaluation.cases_of_archive(archive, model, bits)
-    if splits:
-        mask = [split in splits for split in cases.splits.tolist()]
-        if not any(mask):
-            raise DataError(f"Archive {archive.name} has no case in split {', '.join(splits)}.")
-        cases = cases.take(np.array(mask))
-    return cases
+def compare_lengths(
+    where: str, queries: str, *, splits: Sequence[str] | None, protocol: str, progress: Counter
+) -> Comparison:
+    """Compare ways to choose an archive's bits, asked with a folder's pictures or stored cases."""
+    evaluation.check_protocol(protocol)
+    if protocol != "official":
+        raise EvaluationError(
+            "Code lengths are compared for new patients alone, since the bits are chosen on the "
+            "train split; use --protocol official."
+        )
+    archive = archives.open_archive(where)
+    model = archive.model()
+    source = _source(queries, splits)
+    if isinstance(source, Folder):
+        with Decoder() as decoder:
+            sample = choices.sample_of_folder(source, model, read=decoder.read, progress=progress)
+    else:
+        source.require(model)
+        sample = choices.sample_of_archive(source, model).take(_in_splits(source, splits))
+    return lengths.compare(archive, model, sample)
+
+
+def _source(queries: str, splits: Sequence[str] | None) -> Folder | archives.Archive:
+    """The folder of pictures, its splits alone, or the archive that `queries` names."""
+    if Path(queries).is_dir() and not (Path(queries) / archives.MANIFEST).is_file():
+        folder = read_folder(Path(queries))
+        return folder.split(splits) if splits else folder
+    if not Path(queries).exists() and queries not in archives.shipped():
+        raise DataError(
+            f"There is no folder and no archive {queries}; name the pictures to ask about."
+        )
+    return archives.open_archive(queries)
+
+
+def _in_splits(archive: archives.Archive, splits: Sequence[str] | None) -> npt.NDArray[np.bool_]:
+    """Which cases (n,) of an archive are in these splits; all of them if none is named."""
+    if not splits:
+        return np.ones(len(archive), dtype=bool)
+    mask = np.isin(archive.catalogue.column("split"), splits)
+    if not mask.any():
+        raise DataError(f"Archive {archive.name} has no case in split {', '.join(splits)}.")
+    return mask
 
 
 def verify(target: str) -> str:

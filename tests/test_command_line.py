@@ -73,6 +73,26 @@ def test_evaluate_json(world, tmp_path):
     assert "4 queries against 20 cases, 32 bits, protocol official" in official.stdout
 
 
+def test_lengths(world, tmp_path):
+    done = call("lengths", world / "archive", "--queries", world / "archive", "--split", "val",
+                "--protocol", "official", "--json", tmp_path / "out.json")  # fmt: skip
+    result = json.loads((tmp_path / "out.json").read_text())
+    assert result["queries"] == 4 and result["archive"]["count"] == result["fitted_on"] == 16
+    figure = result["lengths"]["32"]["MIQ"]["bits"]["at_k"]["10"]["precision"]
+    assert set(figure) == {"value", "low", "high"}
+    assert f" {figure['value']:.3f} " in next(
+        line for line in done.stdout.splitlines() if line.startswith("| 32 |")
+    )
+    call("lengths", world / "archive", "--queries", world / "folder", "--json",
+         tmp_path / "encoded.json")  # fmt: skip
+    encoded = json.loads((tmp_path / "encoded.json").read_text())
+    assert {**encoded, "lengths": 0} == {**result, "lengths": 0}
+    for bits, found in result["lengths"].items():
+        assert encoded["lengths"][bits]["MID"]["bits"]["map"] == pytest.approx(
+            found["MID"]["bits"]["map"]
+        )
+
+
 def test_train_again_with_the_same_seed_is_the_same_model(world, tmp_path):
     options = ("--encoder", "small", "--bits", "32", "--epochs", "2", "--batch", "8")
     call("train", world / "folder", "--out", tmp_path / "model", "--seed", "3", *options)
@@ -125,6 +145,12 @@ def test_inspect(world, tmp_path):
         (("train", "{folder}", "--out", "{model}2", "--encoder", "vgg"), "no encoder 'vgg'"),
         (("evaluate", "{archive}", "--queries", "{folder}", "--split", "tset"), "tset"),
         (("evaluate", "{archive}", "--queries", "{folder}", "--protocol", "x"), "no protocol 'x'"),
+        (("lengths", "{archive}", "--queries", "/typo"), "no folder and no archive /typo"),
+        (("lengths", "{archive}", "--queries", "{archive}", "--split", "tset"), "tset"),
+        (("lengths", "{archive}", "--queries", "{archive}", "--split", "train"), "was trained on"),
+        (("lengths", "{archive}", "--queries", "{folder}", "--protocol", "paper"), "official"),
+        (("lengths", "{archive}", "--queries", "{folder}", "--protocol", "x"), "no protocol 'x'"),
+        (("lengths", "covid-ct-paper", "--queries", "{folder}"), "Only 64 of the 512 features"),
         (("verify", "nowhere"), "There is no archive nowhere"),
         (("remove", "{archive}", "zzz"), "has no case zzz"),
         (("evaluate", "{archive}", "--queries", "/typo"), "no folder and no archive /typo"),
@@ -171,6 +197,6 @@ def test_wrong_usage_exits_2(arguments):
 
 def test_help_names_every_command():
     text = call("--help").stdout
-    for name in ("train", "index", "add", "remove", "search", "inspect", "evaluate", "download",
-                 "verify", "bench"):  # fmt: skip
+    for name in ("train", "index", "add", "remove", "search", "inspect", "evaluate", "lengths",
+                 "download", "verify", "bench"):  # fmt: skip
         assert name in text

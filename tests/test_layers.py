@@ -34,6 +34,9 @@ LAYERS = [
     {"training", "transfer"},
     {"archive", "encoding"},
     {"indexing", "evaluation"},
+    {"choices"},
+    {"columns"},
+    {"lengths"},
     {"pipeline", "bench"},
     {"__main__"},
 ]

@@ -33,6 +33,76 @@ def test_a_document_without_marks_is_refused(tmp_path):
         report.read_result("nowhere")
 
 
+def comparison():
+    """A stored comparison in small: figure values that say where they come from."""
+
+    def figures(value):
+        precision = {"value": value, "low": value - 0.05, "high": value + 0.05}
+        return {"at_k": {"10": {"precision": precision}}, "map": {**precision, "value": 0.9}}
+
+    def choice(value):
+        return {
+            "bits": figures(value),
+            "distinct": 0.75,
+            "floats": {"cosine": figures(0.61), "euclidean": figures(0.62)},
+            "minus_random": figures(-0.0001),
+            "minus_floats": {"cosine": figures(0.02), "euclidean": figures(-0.03)},
+        }
+
+    length = {
+        **{n: choice(0.5 + i / 100) for i, n in enumerate(("MID", "MIQ", "FCQ", "variance"))},
+        "random": {
+            "bits": figures(0.44),
+            "distinct": 0.875,
+            "spread": {"deviation": {"at_k": {"10": {"precision": 0.011}}, "map": 0.022}},
+        },
+    }
+    return {
+        "model": {"name": "m"}, "archive": {"count": 40}, "queries": 7, "splits": ["val"],
+        "chance": 0.5, "features": 16, "lengths": {"8": length, "16": length},
+    }  # fmt: skip
+
+
+def test_lengths_table():
+    head, line, first, last = report.lengths_table(comparison(), "P@10").splitlines()
+    assert head == "| Bits | MID | MIQ | FCQ | Variance | Random | MID - random |"
+    assert line.count("---") == 7
+    cells = "0.500 | 0.510 | 0.520 | 0.530 | 0.440 (0.011) | +0.000 [-0.050, +0.050] |"
+    assert (first, last) == (f"| 8 | {cells}", f"| 16 (all) | {cells}")
+    assert "0.900 (0.022)" in report.lengths_table(comparison(), "mAP")
+
+
+def test_floats_table():
+    first = report.floats_table(comparison(), "P@10", "MIQ").splitlines()[2]
+    assert first == (
+        "| 8 | 0.510 | 0.610 | 0.620 | +0.020 [-0.030, +0.070] | -0.030 [-0.080, +0.020] "
+        "| 0.750 | 0.875 |"
+    )
+
+
+def test_each_table_stands_between_its_own_marks(monkeypatch):
+    stored = {"results": report.read_result, "lengths/x-val": comparison()}
+    monkeypatch.setattr(report, "results_table", lambda: "RESULTS")
+    monkeypatch.setattr(report, "read_result", stored.__getitem__)
+    made = "made by python -m retrieval report"
+    text = (
+        f"a <!-- lengths/x-val: {made} -->old<!-- end of lengths/x-val --> b "
+        f"<!-- results: {made} -->\nold\n\nold <!-- end of results --> c"
+    )
+    found = report.with_results(text)
+    tables = report.lengths_tables(comparison())
+    assert found == (
+        f"a <!-- lengths/x-val: {made} -->\n{tables}\n<!-- end of lengths/x-val --> b "
+        f"<!-- results: {made} -->\nRESULTS\n<!-- end of results --> c"
+    )
+    assert report.with_results(found) == found
+    assert "P@10 of `m`, 7 queries (split val) against 40 cases, chance 0.500:" in tables
+    with pytest.raises(EvaluationError, match="no end"):
+        report.with_results(found.replace("<!-- end of results -->", ""))
+    with pytest.raises(EvaluationError, match="no table nothing"):
+        report.with_results(f"<!-- nothing: {made} --><!-- end of nothing -->")
+
+
 def test_ci_runs_the_test_command_of_the_readme():
     commands = [line for line in README.splitlines() if line.startswith("test: `")]
     assert len(commands) == 1 and commands[0].endswith("pytest`")

@@ -7,7 +7,9 @@ import pytest
 
 from retrieval import scans
 from retrieval.archive import open_archive
+from retrieval.choices import sample_of_archive
 from retrieval.evaluation import cases_of_archive, evaluate
+from retrieval.lengths import DRAWS, compare
 from retrieval.report import read_result
 
 PICTURES = Path(__file__).parents[2] / "shared" / "data" / "covid-ct"
@@ -49,6 +51,34 @@ def test_a_stored_result_is_what_its_archive_gives(name):
     assert evaluate(archive, model, queries, protocol="official").json() == read_result(
         f"{name}-official"
     )
+
+
+def numbers(value):
+    """All numbers of a JSON value, in order."""
+    parts = value.values() if isinstance(value, dict) else [value]
+    return [n for part in parts for n in (numbers(part) if isinstance(part, dict) else [part])]
+
+
+@pytest.mark.parametrize(("name", "draws"), [("covid-ct", DRAWS), ("covid-ct-paper", 2)])
+def test_a_stored_comparison_is_what_its_archive_gives(name, draws):
+    """The comparison of code lengths again; of the longer one, all but the random draws."""
+    archive = open_archive(name)
+    model = archive.model()
+    queries = sample_of_archive(archive, model)
+    queries = queries.take(queries.cases.splits == "val")
+    found = compare(archive, model, queries, draws=draws).json()
+    stored = read_result(f"lengths/{name}-val")
+    assert [found[key]["id"] for key in ("archive", "model")] == [
+        stored[key]["id"] for key in ("archive", "model")
+    ]
+    for bits, length in stored["lengths"].items():
+        for choice in ("MID", "MIQ", "FCQ", "variance"):
+            for part in ("bits", "floats", "minus_floats"):
+                assert numbers(found["lengths"][bits][choice][part]) == pytest.approx(
+                    numbers(length[choice][part]), abs=1e-9
+                )
+    if draws == stored["draws"]:
+        assert numbers(found["lengths"]) == pytest.approx(numbers(stored["lengths"]), abs=1e-9)
 
 
 @pytest.mark.parametrize("name", ["covid-ct", "covid-ct-paper"])
