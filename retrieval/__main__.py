@@ -113,6 +113,16 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--bits", type=int, help="code length; default: the model's")
     evaluate.add_argument("--json", type=Path, metavar="OUT")
 
+    calibrate = command(
+        _calibrate, "Fit on held-out queries how far an archive's rankings can be trusted."
+    )
+    calibrate.add_argument("archive", help="archive folder, or a shipped archive's name")
+    calibrate.add_argument("--queries", required=True, help="folder of pictures, or an archive")
+    calibrate.add_argument(
+        "--split", type=_words, default=["val"], help="queries of these splits (default val)"
+    )
+    calibrate.add_argument("--out", type=Path, help="write a calibrated copy there instead")
+
     download = command(_download, "Fetch a public data set from its authors and check it.")
     download.add_argument("name")
     download.add_argument("--out", type=Path, required=True)
@@ -218,6 +228,7 @@ def _remove(options: argparse.Namespace) -> None:
 
 
 def _search(options: argparse.Namespace) -> None:
+    from retrieval import trust
     from retrieval.archive import open_archive
     from retrieval.errors import SearchError
 
@@ -230,7 +241,9 @@ def _search(options: argparse.Namespace) -> None:
     code = model.codes(model.encode([scan.pixels]))
     found = archive.search(code, scan.sha256, options.k, without_self=options.without_self)
     if options.json:
-        print(json.dumps(found.json(), indent=1))
+        answer = trust.judge(archive, model, code, scan.sha256)
+        shown = found.json() if answer is None else answer.added_to(found.json())
+        print(json.dumps(shown, indent=1))
         return
     for warning in scan.warnings:
         print(warning, file=sys.stderr)
@@ -296,6 +309,31 @@ def _evaluate(options: argparse.Namespace) -> None:
         ]
         figures.append(f"mAP {report.interval(found['map'])}")
         print(f"{name} ({curves.queries}; chance {curves.chance:.3f}): {', '.join(figures)}")
+
+    if result.trust is not None:
+        print(report.trust_line(result.trust.json()))
+
+
+def _calibrate(options: argparse.Namespace) -> None:
+    from retrieval import pipeline, report
+
+    archive, figures = pipeline.calibrate(
+        options.archive,
+        options.queries,
+        splits=options.split,
+        out=options.out,
+        progress=_progress("Encoded"),
+    )
+    calibration = archive.calibration
+    print(
+        f"Archive {archive.name} ({archive.id}) is calibrated on {figures.queries} queries of "
+        f"{calibration.patients} patients: temperature {calibration.temperature:g}, "
+        f"slope {calibration.slope:.3f}, answered from a chance of {calibration.threshold:.3f}."
+    )
+    print(report.trust_line(figures.json()))
+    if not calibration.informative:
+        print("The rankings say no more of a label than its share of the archive; "
+              "chances will be those shares, and no query is answered.")  # fmt: skip
 
 
 def _download(options: argparse.Namespace) -> None:
