@@ -12,8 +12,14 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from retrieval.errors import RetrievalError
+
+if TYPE_CHECKING:
+    from retrieval.evaluation import Evaluation
+
+TRAINING_SETTINGS = {"seed": int, "epochs": int, "batch": int, "learning_rate": float}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,19 +59,14 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(run=run)
         return added
 
-    train = command(_train, "Train a model on the train split of a folder of pictures.")
-    train.add_argument("folder", type=Path, help="with images.csv, or one sub-folder a label")
-    train.add_argument("--out", type=Path, required=True, help="model folder to write")
-    train.add_argument(
-        "--encoder",
-        default="paper",
-        help="paper, lite (pretrained) or small",
+    train = command(_train, "Train a model on a folder of pictures.")
+    _add_training(train, "model folder to write")
+
+    crossfit = command(
+        _crossfit, "Measure a way to train: each fold of patients by a model that never saw it."
     )
-    train.add_argument("--bits", type=int, default=64, help="code length, a multiple of 8")
-    train.add_argument("--criterion", default="MID", help="mRMR criterion: MID, MIQ or FCQ")
-    train.add_argument("--modality", default="CT", choices=("CT", "X-ray"))
-    for name, kind in (("seed", int), ("epochs", int), ("batch", int), ("learning-rate", float)):
-        train.add_argument(f"--{name}", type=kind, default=argparse.SUPPRESS)
+    _add_training(crossfit, "folder for the models of the folds, the figures and the evidence")
+    crossfit.add_argument("--folds", type=int, default=5)
 
     prune = command(_prune, "Write a small copy of a model that computes only its code's features.")
     prune.add_argument("model")
@@ -122,6 +123,18 @@ def _parser() -> argparse.ArgumentParser:
     lengths.add_argument("--protocol", default="official", help="official (new patients)")
     lengths.add_argument("--json", type=Path, metavar="OUT")
 
+    calibrate = command(
+        _calibrate, "Fit on held-out queries how far an archive's rankings can be trusted."
+    )
+    calibrate.add_argument("archive", help="archive folder, or a shipped archive's name")
+    source = calibrate.add_mutually_exclusive_group(required=True)
+    source.add_argument("--queries", help="folder of pictures, or an archive")
+    source.add_argument("--evidence", type=Path, help="what crossfit wrote, of the same recipe")
+    calibrate.add_argument(
+        "--split", type=_words, default=["val"], help="queries of these splits (default val)"
+    )
+    calibrate.add_argument("--out", type=Path, help="write a calibrated copy there instead")
+
     download = command(_download, "Fetch a public data set from its authors and check it.")
     download.add_argument("name")
     download.add_argument("--out", type=Path, required=True)
@@ -140,6 +153,18 @@ def _parser() -> argparse.ArgumentParser:
     bench = command(_bench, "Time the parts against plain implementations, as ratios in one run.")
     bench.add_argument("--json", type=Path, metavar="OUT")
     return parser
+
+
+def _add_training(command: argparse.ArgumentParser, out: str) -> None:
+    command.add_argument("folder", type=Path, help="with images.csv, or one sub-folder a label")
+    command.add_argument("--out", type=Path, required=True, help=out)
+    command.add_argument("--split", type=_words, help="splits to fit on (default: train)")
+    command.add_argument("--encoder", default="paper", help="paper, lite (pretrained) or small")
+    command.add_argument("--bits", type=int, default=64, help="code length, a multiple of 8")
+    command.add_argument("--criterion", default="MID", help="mRMR criterion: MID, MIQ or FCQ")
+    command.add_argument("--modality", default="CT", choices=("CT", "X-ray"))
+    for name, kind in TRAINING_SETTINGS.items():
+        command.add_argument(f"--{name.replace('_', '-')}", type=kind, default=argparse.SUPPRESS)
 
 
 def _words(text: str) -> list[str]:
@@ -164,21 +189,47 @@ def _progress(what: str) -> Callable[..., None]:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from retrieval import model, pipeline
+    from retrieval import learning, model
 
-    named = {"seed", "epochs", "batch", "learning_rate"} & set(vars(options))
-    made = pipeline.train_model(
+    made = learning.train_model(
         options.folder,
         options.out,
-        settings={name: getattr(options, name) for name in named},
-        encoder_name=options.encoder,
-        modality=options.modality,
-        bits=options.bits,
-        criterion=options.criterion,
+        _plan(options),
+        splits=options.split,
         progress=_progress,
     )
     model.verify(made)
     print(f"Model {made.name} ({made.id}), {made.bits} bits, is in {made.folder}.")
+
+
+def _crossfit(options: argparse.Namespace) -> None:
+    from retrieval import learning
+
+    result, _ = learning.cross_fit(
+        options.folder,
+        options.out,
+        _plan(options),
+        splits=options.split,
+        folds=options.folds,
+        progress=_progress,
+    )
+    _print_figures(result)
+    print(
+        f"The figures, the evidence for calibrate and the models of the folds are in {options.out}."
+    )
+
+
+def _plan(options: argparse.Namespace):
+    from retrieval.learning import Plan
+
+    named = set(TRAINING_SETTINGS) & set(vars(options))
+    return Plan(
+        encoder_name=options.encoder,
+        modality=options.modality,
+        bits=options.bits,
+        criterion=options.criterion,
+        settings={name: getattr(options, name) for name in sorted(named)},
+    )
 
 
 def _prune(options: argparse.Namespace) -> None:
@@ -227,6 +278,7 @@ def _remove(options: argparse.Namespace) -> None:
 
 
 def _search(options: argparse.Namespace) -> None:
+    from retrieval import trust
     from retrieval.archive import open_archive
     from retrieval.errors import SearchError
 
@@ -239,7 +291,9 @@ def _search(options: argparse.Namespace) -> None:
     code = model.codes(model.encode([scan.pixels]))
     found = archive.search(code, scan.sha256, options.k, without_self=options.without_self)
     if options.json:
-        print(json.dumps(found.json(), indent=1))
+        answer = trust.judge(archive, model, code, scan.sha256)
+        shown = found.json() if answer is None else answer.added_to(found.json())
+        print(json.dumps(shown, indent=1))
         return
     for warning in scan.warnings:
         print(warning, file=sys.stderr)
@@ -291,6 +345,14 @@ def _evaluate(options: argparse.Namespace) -> None:
     )
     if options.json is not None:
         storage.replace_json(options.json, result.json())
+    _print_figures(result)
+    if result.trust is not None:
+        print(report.trust_line(result.trust.json()))
+
+
+def _print_figures(result: Evaluation) -> None:
+    from retrieval import report
+
     print(
         f"{result.overall.queries} queries against {result.archive_count} cases, "
         f"{result.bits} bits, protocol {result.protocol}; 95 % intervals over patients."
@@ -305,6 +367,29 @@ def _evaluate(options: argparse.Namespace) -> None:
         ]
         figures.append(f"mAP {report.interval(found['map'])}")
         print(f"{name} ({curves.queries}; chance {curves.chance:.3f}): {', '.join(figures)}")
+
+
+def _calibrate(options: argparse.Namespace) -> None:
+    from retrieval import pipeline, report
+
+    archive, figures = pipeline.calibrate(
+        options.archive,
+        options.queries,
+        splits=options.split,
+        evidence=options.evidence,
+        out=options.out,
+        progress=_progress("Encoded"),
+    )
+    calibration = archive.calibration
+    print(
+        f"Archive {archive.name} ({archive.id}) is calibrated on {figures.queries} queries of "
+        f"{calibration.patients} patients: temperature {calibration.temperature:g}, "
+        f"slope {calibration.slope:.3f}, answered from a chance of {calibration.threshold:.3f}."
+    )
+    print(report.trust_line(figures.json()))
+    if not calibration.informative:
+        print("The rankings say no more of a label than its share of the archive; "
+              "chances will be those shares, and no query is answered.")  # fmt: skip
 
 
 def _lengths(options: argparse.Namespace) -> None:

@@ -8,6 +8,7 @@ checksum, so that ties never follow a folder's or a label's order.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ import numpy.typing as npt
 
 from retrieval import hamming, storage
 from retrieval import model as models
+from retrieval.calibration import Calibration
 from retrieval.catalogue import Catalogue, Entry
 from retrieval.errors import ArchiveError, ModelMismatch, SearchError
 from retrieval.hashing import Codes, Features
@@ -27,6 +29,7 @@ from retrieval.model import ID_LENGTH, Model
 SCHEMA = 1
 MANIFEST = "archive.json"
 CODES, FEATURES, CATALOGUE = "codes.npy", "features.npy", "catalogue.sqlite"
+CALIBRATION = "calibration.json"
 SHIPPED = Path(__file__).resolve().parents[1] / "assets" / "archives"
 COPIES = "pictures"  # sub-folder of the pictures that an archive carries itself
 DATA_VARIABLE = "RETRIEVAL_DATA"
@@ -88,7 +91,11 @@ class Hits:
 
 @dataclass(frozen=True, eq=False)
 class Archive:
-    """An open archive; its arrays are memory-mapped and never written in place."""
+    """An open archive; its arrays are memory-mapped and never written in place.
+
+    calibration : how far to trust its rankings, if that was ever fitted; perhaps
+        on other content, since it stays when cases come and go.
+    """
 
     folder: Path
     name: str
@@ -96,6 +103,7 @@ class Archive:
     codes: Codes
     features: Features
     catalogue: Catalogue
+    calibration: Calibration | None = None
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -227,6 +235,7 @@ def open_archive(where: str | Path) -> Archive:
             codes=_mapped(storage.data_file(folder, about, CODES)),
             features=_mapped(storage.data_file(folder, about, FEATURES)),
             catalogue=Catalogue(storage.data_file(folder, about, CATALOGUE)),
+            calibration=_calibration(folder, about),
         )
         sound = _is_sound(archive)
     except (KeyError, TypeError, ValueError, OSError):
@@ -243,6 +252,7 @@ def _is_sound(archive: Archive) -> bool:
         (codes.dtype, features.dtype) == (np.uint8, np.float16)
         and codes.shape == (about["count"], about["bits"] // 8)
         and features.shape == (about["count"], len(archive.columns))
+        and (archive.calibration is None or archive.calibration.bits == archive.bits)
         and all(isinstance(about["model"][key], str) for key in ("id", "name", "folder"))
         and all(
             isinstance(about[key], str) for key in ("id", "name", "modality", "pictures", "dataset")
@@ -253,6 +263,11 @@ def _is_sound(archive: Archive) -> bool:
 def shipped() -> list[str]:
     """Names of the archives that come with the project."""
     return sorted(path.parent.name for path in SHIPPED.glob(f"*/{MANIFEST}"))
+
+
+def is_shipped(folder: Path) -> bool:
+    """Whether an archive's folder is one that comes with the project."""
+    return folder.resolve().parent == SHIPPED.resolve()
 
 
 def verify(archive: Archive) -> None:
@@ -280,6 +295,13 @@ def content_id(codes: Codes, entries: Sequence[Entry]) -> str:
     for entry in entries:
         digest.update(repr((entry.id, entry.label, entry.patient_id, entry.split)).encode())
     return digest.hexdigest()[:ID_LENGTH]
+
+
+def _calibration(folder: Path, about: storage.Json) -> Calibration | None:
+    if CALIBRATION not in about["files"]:
+        return None
+    path = storage.data_file(folder, about, CALIBRATION)
+    return Calibration.from_json(json.loads(path.read_text(encoding="utf-8")))
 
 
 def _mapped(path: Path) -> np.ndarray:

@@ -9,7 +9,7 @@ paper            the whole archive, the query itself included, as the source pap
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +22,9 @@ from retrieval.encoding import Progress, Reader
 from retrieval.errors import EvaluationError, PatientOverlap
 from retrieval.hamming import distances
 from retrieval.hashing import Codes
-from retrieval.metrics import Floats, bootstrap_interval, query_figures, tie_groups
+from retrieval.metrics import Floats, bootstrap_interval, figure, query_figures, tie_groups
 from retrieval.model import Model
+from retrieval.reliability import Reliability
 from retrieval.storage import Json
 
 DEPTH = 100
@@ -89,7 +90,8 @@ class Curves:
 class Evaluation:
     """The figures of all queries and of each label under one protocol.
 
-    archive_count : cases ranked against; seen : queries that the model was trained on.
+    archive_count : cases ranked against; seen : queries that the model was trained on;
+    trust : whether the archive's calibration holds for them, if it has one.
     """
 
     protocol: str
@@ -100,9 +102,11 @@ class Evaluation:
     bits: int
     overall: Curves
     per_label: dict[str, Curves]
+    trust: Reliability | None = None
 
     def json(self) -> Json:
         """As `evaluate --json` writes it."""
+        trust = {} if self.trust is None else {"trust": self.trust.json()}
         return {
             "protocol": self.protocol,
             "archive": {"id": self.archive_id, "count": self.archive_count},
@@ -111,6 +115,7 @@ class Evaluation:
             "queries_seen_in_training": self.seen,
             **self.overall.json(),
             "per_label": {label: curves.json() for label, curves in self.per_label.items()},
+            **trust,
         }
 
 
@@ -163,13 +168,9 @@ def evaluate(
     bits: int | None = None,
 ) -> Evaluation:
     """Rank the archive for every query and sum up; EvaluationError if that would mislead."""
-    archive.require(model)
-    check_protocol(protocol)
-    gallery = cases_of_archive(archive, model, bits)
-    if protocol == "official":
-        gallery = gallery.take(official_rows(gallery, queries, model))
-    values, chance = _figures_of_queries(gallery, queries, keep_own=protocol == "paper")
-    groups = {label: queries.labels == label for label in np.unique(queries.labels).tolist()}
+    gallery = gallery_for(archive, model, queries, protocol, bits)
+    values, chance = figures_of_queries(gallery, queries, keep_own=protocol == "paper")
+    overall, per_label = curves_of(values, chance, queries)
     return Evaluation(
         protocol=protocol,
         archive_id=archive.id,
@@ -177,12 +178,21 @@ def evaluate(
         model_id=model.id,
         seen=sum(model.saw(sha256) for sha256 in queries.sha256.tolist()),
         bits=gallery.codes.shape[1] * 8,
-        overall=_curves(values, chance, queries.patients),
-        per_label={
-            label: _curves(values[mask], chance[mask], queries.patients[mask])
-            for label, mask in groups.items()
-        },
+        overall=overall,
+        per_label=per_label,
     )
+
+
+def gallery_for(
+    archive: Archive, model: Model, queries: Cases, protocol: str, bits: int | None = None
+) -> Cases:
+    """The cases that a protocol ranks for these queries; EvaluationError if that would mislead."""
+    archive.require(model)
+    check_protocol(protocol)
+    gallery = cases_of_archive(archive, model, bits)
+    if protocol == "official":
+        gallery = gallery.take(official_rows(gallery, queries, model))
+    return gallery
 
 
 def check_protocol(protocol: str) -> None:
@@ -233,18 +243,12 @@ def _refuse_leaks(gallery: Cases, queries: Cases, model: Model) -> None:
         )
 
 
-def _figures_of_queries(gallery: Cases, queries: Cases, *, keep_own: bool) -> tuple[Floats, Floats]:
+def figures_of_queries(
+    gallery: Cases, queries: Cases, *, keep_own: bool = False
+) -> tuple[Floats, Floats]:
     """Figures (queries, 4 * DEPTH + 1) of every query, and the precision of chance (queries,)."""
     rows, chance = [], []
-    patients, of_patients = _numbered(queries.patients, gallery.patients)
-    pictures, of_pictures = _numbered(queries.sha256, gallery.sha256)
-    for number in range(len(queries)):
-        allowed = np.ones(len(gallery), dtype=bool)
-        if not keep_own:
-            allowed &= of_patients != patients[number]
-            allowed &= of_pictures != pictures[number]
-        if not allowed.any():
-            raise EvaluationError("A query has nothing to be compared with but its own patient.")
+    for number, allowed in enumerate(allowed_cases(gallery, queries, keep_own=keep_own)):
         distance = distances(gallery.codes[allowed], queries.codes[number : number + 1])[0]
         relevant = gallery.labels[allowed] == queries.labels[number]
         figures = query_figures(*tie_groups(distance, relevant), DEPTH)
@@ -257,10 +261,38 @@ def _figures_of_queries(gallery: Cases, queries: Cases, *, keep_own: bool) -> tu
     return np.stack(rows), np.array(chance)
 
 
+def allowed_cases(
+    gallery: Cases, queries: Cases, *, keep_own: bool = False
+) -> Iterator[npt.NDArray[np.bool_]]:
+    """For each query, which cases (gallery,) it is ranked against: not its own patient or picture.
+
+    EvaluationError if that leaves a query nothing; `keep_own` leaves everything.
+    """
+    patients, of_patients = _numbered(queries.patients, gallery.patients)
+    pictures, of_pictures = _numbered(queries.sha256, gallery.sha256)
+    for patient, picture in zip(patients, pictures, strict=True):
+        allowed = np.ones(len(gallery), dtype=bool)
+        if not keep_own:
+            allowed &= (of_patients != patient) & (of_pictures != picture)
+        if not allowed.any():
+            raise EvaluationError("A query has nothing to be compared with but its own patient.")
+        yield allowed
+
+
 def _numbered(first: Strings, second: Strings) -> tuple[npt.NDArray[np.intp], ...]:
     """Two arrays of names as numbers, equal where the names are: quicker to compare."""
     numbers = np.unique(np.concatenate([first, second]), return_inverse=True)[1]
     return numbers[: len(first)], numbers[len(first) :]
+
+
+def curves_of(values: Floats, chance: Floats, queries: Cases) -> tuple[Curves, dict[str, Curves]]:
+    """Figures of all queries and of those of each label, from `figures_of_queries`."""
+    labels = np.unique(queries.labels).tolist()
+    masks = {label: queries.labels == label for label in labels}
+    return _curves(values, chance, queries.patients), {
+        label: _curves(values[mask], chance[mask], queries.patients[mask])
+        for label, mask in masks.items()
+    }
 
 
 def _curves(values: Floats, chance: Floats, patients: Strings) -> Curves:
@@ -269,9 +301,3 @@ def _curves(values: Floats, chance: Floats, patients: Strings) -> Curves:
         name: figures[:, place * DEPTH : (place + 1) * DEPTH] for place, name in enumerate(FIGURES)
     }
     return Curves(len(values), at_k, figures[:, -1], float(chance.mean()))
-
-
-def figure(column: Sequence[float] | Floats) -> Json:
-    """A value with the ends of its interval (3,), as results are written."""
-    value, low, high = (float(number) for number in column)
-    return {"value": value, "low": low, "high": high}

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,17 @@ import numpy as np
 from retrieval import archive as archives
 from retrieval import catalogue, encoding, scans, storage
 from retrieval import model as models
-from retrieval.archive import CATALOGUE, CODES, FEATURES, MANIFEST, SCHEMA, Archive, content_id
+from retrieval.archive import (
+    CALIBRATION,
+    CATALOGUE,
+    CODES,
+    FEATURES,
+    MANIFEST,
+    SCHEMA,
+    Archive,
+    content_id,
+)
+from retrieval.calibration import Calibration
 from retrieval.catalogue import Entry
 from retrieval.datasets import Folder, patient_group
 from retrieval.encoding import Progress, Reader
@@ -116,11 +128,55 @@ def remove(where: Path, ids: Iterable[str]) -> Archive:
         return smaller
 
 
+def calibrate(where: Path, calibration: Calibration) -> Archive:
+    """Store a calibration in an archive, in place of an older one."""
+    with _changing(where) as archive:
+        writers = _calibration_writer(archive, calibration)
+        storage.update(archive.folder, MANIFEST, archive.about, writers)
+        return archives.open_archive(archive.folder)
+
+
+def calibrated_copy(archive: Archive, calibration: Calibration, out: Path) -> Archive:
+    """Write a copy of an archive that holds this calibration; the archive stays as it is."""
+    storage.require_free(out, ArchiveError)
+
+    def moved(link: str) -> str:
+        return link and _link(archive.folder / link, out)
+
+    def copies(fresh: Path) -> None:
+        if (archive.folder / archives.COPIES).is_dir():
+            shutil.copytree(archive.folder / archives.COPIES, fresh / archives.COPIES)
+
+    model = archive.about["model"]
+    about = {
+        **archive.about,
+        "name": out.name,
+        "model": {**model, "folder": moved(model["folder"])},
+        "pictures": moved(archive.about["pictures"]),
+    }
+    same = {
+        name: partial(shutil.copyfile, storage.data_file(archive.folder, about, name))
+        for name in about["files"]
+    }
+    writers = {**same, **_calibration_writer(archive, calibration)}
+    storage.create(out, MANIFEST, about, writers, copies)
+    return archives.open_archive(out)
+
+
+def _calibration_writer(archive: Archive, calibration: Calibration) -> dict[str, storage.Writer]:
+    if calibration.bits != archive.bits:
+        raise ArchiveError(
+            f"A calibration of {calibration.bits} bits does not fit archive {archive.name} with "
+            f"{archive.bits}; calibrate it itself."
+        )
+    return {CALIBRATION: lambda path: storage.replace_json(path, calibration.json())}
+
+
 @contextmanager
 def _changing(where: Path) -> Iterator[Archive]:
     """The newest state of an archive, held so that nobody else changes it meanwhile."""
     folder = archives.open_archive(where).folder
-    if folder.resolve().parent == archives.SHIPPED.resolve():
+    if archives.is_shipped(folder):
         raise ArchiveError(
             f"Archive {folder.name} comes with the project and stays as it is; "
             "index a folder of your own and change that."

@@ -19,7 +19,7 @@ from retrieval.archive import Archive
 from retrieval.choices import Columns, Sample, chosen_orders, random_orders, sample_of_archive
 from retrieval.columns import DEPTHS, FLOATS, Trial
 from retrieval.evaluation import Strings
-from retrieval.metrics import Floats, bootstrap_interval
+from retrieval.metrics import Floats, bootstrap_interval, figure
 from retrieval.model import Model
 from retrieval.storage import Json
 
@@ -36,10 +36,9 @@ class Figures:
     def json(self) -> Json:
         """The same shape as in an evaluation: `at_k` and `map`."""
         at_k = {
-            str(k): {"precision": evaluation.figure(self.values[:, place])}
-            for place, k in enumerate(DEPTHS)
+            str(k): {"precision": figure(self.values[:, place])} for place, k in enumerate(DEPTHS)
         }
-        return {"at_k": at_k, "map": evaluation.figure(self.values[:, -1])}
+        return {"at_k": at_k, "map": figure(self.values[:, -1])}
 
 
 @dataclass(frozen=True, eq=False)

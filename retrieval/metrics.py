@@ -143,13 +143,29 @@ def bootstrap_interval(
     Whole patients are drawn with replacement, since slices of one patient
     succeed and fail together.
     """
-    patient = np.unique(groups, return_inverse=True)[1]
+    patient, drawn = patient_draws(groups, seed=seed, rounds=rounds)
     count = np.bincount(patient).astype(np.float64)
     sums = np.zeros((len(count), values.shape[1]))
     np.add.at(sums, patient, values)
-    share = np.full(len(count), 1 / len(count))
-    drawn = np.random.default_rng(seed).multinomial(len(count), share, size=rounds)
     means = (drawn @ sums) / (drawn @ count)[:, None]
     low, high = np.percentile(means, [2.5, 97.5], axis=0)
     mean = values.mean(axis=0)
     return mean, np.minimum(low, mean), np.maximum(high, mean)  # sums differ in the last digit
+
+
+def patient_draws(
+    groups: npt.NDArray[np.generic], *, seed: int = 0, rounds: int = 2000
+) -> tuple[npt.NDArray[np.intp], Counts]:
+    """Each query's patient as a number (queries,), and how often each is drawn (rounds, patients).
+
+    As many patients are drawn, with replacement, as there are.
+    """
+    patient = np.unique(groups, return_inverse=True)[1]
+    patients = int(patient.max()) + 1
+    share = np.full(patients, 1 / patients)
+    return patient, np.random.default_rng(seed).multinomial(patients, share, size=rounds)
+
+
+def figure(column: Floats) -> dict[str, float]:
+    """A value with its interval (3,), as results are written."""
+    return dict(zip(("value", "low", "high"), (float(number) for number in column), strict=True))

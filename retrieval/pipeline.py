@@ -1,103 +1,30 @@
-"""Whole jobs that join the parts: train a model, evaluate an archive, verify a folder."""
+"""Whole jobs that join the parts: evaluate or calibrate an archive, compare lengths, verify."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from retrieval import archive as archives
-from retrieval import choices, encoding, evaluation, lengths, storage
+from retrieval import choices, evaluation, indexing, lengths, storage, trust
 from retrieval import model as models
+from retrieval.archive import Archive
+from retrieval.calibration import Calibration
 from retrieval.datasets import Folder, read_folder
-from retrieval.errors import DataError, EvaluationError, ModelError
-from retrieval.evaluation import Evaluation
+from retrieval.errors import ArchiveError, DataError, EvaluationError
+from retrieval.evaluation import Cases, Evaluation
+from retrieval.evidence import Evidence
+from retrieval.fitting import cross_fitted, fit
 from retrieval.lengths import Comparison
-from retrieval.model import Model
+from retrieval.model import ID_LENGTH, Model
+from retrieval.reliability import Reliability
 from retrieval.sandbox import Decoder
 
 Counter = Callable[..., None]
-
-
-def train_model(
-    root: Path,
-    out: Path,
-    *,
-    settings: Mapping[str, float],
-    encoder_name: str,
-    modality: str,
-    bits: int,
-    criterion: str,
-    progress: Callable[[str], Counter],
-) -> Model:
-    """Train on the train split of `root` alone and write a full model to `out`.
-
-    `settings` are fields of the encoder's recipe; the others keep their defaults.
-    A folder without splits is training data as a whole. Checkpoints lie in
-    `out`.partial until the model is written; the same command goes on from them.
-    """
-    from retrieval.checkpoints import drop_checkpoints
-    from retrieval.encoder import spec_named
-    from retrieval.training import Recipe, train
-    from retrieval.transfer import TransferRecipe, transfer
-
-    spec = spec_named(encoder_name)  # whatever can be refused is refused before the long work
-    recipe = (TransferRecipe if spec.pretrained else Recipe)(**settings)
-    models.check_settings(spec.features, bits, criterion)
-    storage.require_free(out, ModelError)
-    folder = training_split(read_folder(root))
-    with Decoder() as decoder:
-        scans = encoding.read_all(
-            [folder.path(case) for case in folder.cases], decoder.read, progress("Read")
-        )
-    checkpoints = out.with_name(f"{out.name}.partial")
-    labels = [case.label for case in folder.cases]
-    patients = [case.patient_id or f"only {case.file}" for case in folder.cases]
-    pixels = [scan.pixels for scan in scans]
-    tensors = (transfer if spec.pretrained else train)(
-        pixels,
-        labels,
-        patients,
-        spec=spec,
-        recipe=recipe,
-        checkpoints=checkpoints,
-        progress=progress("Pass"),
-    )
-    checksums = [scan.sha256 for scan in scans]
-    made = models.build(
-        out,
-        tensors,
-        pixels,
-        labels,
-        encoder_name=encoder_name,
-        modality=modality,
-        bits=bits,
-        criterion=criterion,
-        trained_on=checksums,
-        training={
-            "recipe": asdict(recipe),
-            "pictures": len(folder),
-            "patients": len(set(patients)),
-            "labels": list(folder.labels),
-            "data": storage.fingerprint(sorted(zip(checksums, labels, strict=True))),
-        },
-        progress=progress("Encoded"),
-    )
-    drop_checkpoints(checkpoints)
-    return made
-
-
-def training_split(folder: Folder) -> Folder:
-    """The cases that a model may be fitted on; a test case never is."""
-    splits = {case.split for case in folder.cases}
-    if splits == {""}:
-        return folder
-    if "train" not in splits:
-        raise DataError(f"{folder.root} has no picture in split train; mark some in images.csv.")
-    return folder.split(["train"])
 
 
 def evaluate_archive(
@@ -115,16 +42,111 @@ def evaluate_archive(
     model = archive.model()
     if bits is not None:
         models.check_settings(len(model.ranking), bits, model.about["criterion"])
+    cases = _query_cases(queries, model, splits, bits, progress)
+    result = evaluation.evaluate(archive, model, cases, protocol=protocol, bits=bits)
+    if protocol == "paper":  # finds the query itself, of which no chance is given
+        return result
+    gallery = evaluation.gallery_for(archive, model, cases, protocol, bits)
+    return replace(result, trust=trust.measured(gallery, cases, model, archive))
+
+
+def fit_trust(
+    archive: Archive, queries: str, *, splits: Sequence[str] = ("val",), progress: Counter
+) -> tuple[Calibration, Reliability]:
+    """Fit a calibration on a folder's pictures or stored cases, and cross-validate it on them.
+
+    They are ranked against the archive's other splits but test. EvaluationError if
+    one is of a test patient, if the model was trained on one, or if a patient or
+    picture stands on both sides.
+    """
+    if "test" in splits:
+        raise EvaluationError(
+            "Nothing may be fitted on split test; name another one, such as --split val."
+        )
+    model = archive.model()
+    cases = _query_cases(queries, model, splits, None, progress)
+    _refuse_test_pictures(evaluation.cases_of_archive(archive, model), cases)
+    gallery = evaluation.gallery_for(archive, model, cases, "official")
+    evidence = trust.evidence_of(gallery, cases)
+    calibration = fit(evidence, archive.id)
+    return calibration, trust.summed_up(evidence, cross_fitted(evidence), len(evidence))
+
+
+def fit_on_evidence(archive: Archive, evidence: Evidence) -> tuple[Calibration, Reliability]:
+    """Fit a calibration on the evidence of a cross-fit, and cross-validate it there."""
+    if evidence.bits != archive.bits:
+        raise EvaluationError(
+            f"The evidence has codes of {evidence.bits} bits and archive {archive.name} of "
+            f"{archive.bits}; cross-fit with the same --bits."
+        )
+    splits = archive.catalogue.column("split")
+    test = {sha256[:ID_LENGTH] for sha256 in archive.catalogue.column("sha256")[splits == "test"]}
+    if test & set(evidence.pictures.tolist()):
+        raise EvaluationError(
+            "Some of the evidence comes from the archive's test split, on which nothing may be "
+            "fitted; cross-fit the other splits."
+        )
+    calibration = fit(evidence, archive.id)
+    return calibration, trust.summed_up(evidence, cross_fitted(evidence), len(evidence))
+
+
+def calibrate(
+    where: str,
+    queries: str | None,
+    *,
+    splits: Sequence[str] = ("val",),
+    evidence: Path | None = None,
+    out: Path | None = None,
+    progress: Counter,
+) -> tuple[Archive, Reliability]:
+    """Fit a calibration and store it in the archive, or in a copy of it at `out`.
+
+    Fitted on held-out queries, or on the `evidence` of cross-fitting the recipe of
+    the archive's model where that model itself was trained on all splits but test.
+    """
+    archive = archives.open_archive(where)
+    if out is not None:
+        storage.require_free(out, ArchiveError)
+    elif archives.is_shipped(archive.folder):
+        raise ArchiveError(
+            f"Archive {archive.name} comes with the project and stays as it is; "
+            "write a calibrated copy with --out."
+        )
+    if evidence is None:
+        calibration, figures = fit_trust(archive, queries, splits=splits, progress=progress)
+    else:
+        calibration, figures = fit_on_evidence(archive, Evidence.load(evidence))
+    if out is None:
+        return indexing.calibrate(archive.folder, calibration), figures
+    return indexing.calibrated_copy(archive, calibration, out), figures
+
+
+def _refuse_test_pictures(archive: Cases, queries: Cases) -> None:
+    test = archive.take(archive.splits == "test")
+    kept_back = np.isin(queries.sha256, test.sha256) | np.isin(queries.patients, test.patients)
+    if kept_back.any():
+        raise EvaluationError(
+            f"{kept_back.sum()} of the queries are pictures or patients of the archive's test "
+            "split, on which nothing may be fitted; leave them out."
+        )
+
+
+def _query_cases(
+    queries: str,
+    model: Model,
+    splits: Sequence[str] | None,
+    bits: int | None,
+    progress: Counter,
+) -> Cases:
+    """The pictures of a folder, encoded, or the stored cases of an archive."""
     source = _source(queries, splits)
     if isinstance(source, Folder):
         with Decoder() as decoder:
-            cases = evaluation.cases_of_folder(
+            return evaluation.cases_of_folder(
                 source, model, bits, read=decoder.read, progress=progress
             )
-    else:
-        source.require(model)
-        cases = evaluation.cases_of_archive(source, model, bits).take(_in_splits(source, splits))
-    return evaluation.evaluate(archive, model, cases, protocol=protocol, bits=bits)
+    source.require(model)
+    return evaluation.cases_of_archive(source, model, bits).take(_in_splits(source, splits))
 
 
 def compare_lengths(

@@ -144,6 +144,22 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([lines[0], f"|{'---|' * len(head)}", *lines[1:]])
 
 
+def trust_line(trust: Json) -> str:
+    """What a measured calibration amounts to, in one line."""
+    error, surest = trust["calibration_error"], trust["risk_coverage"]
+    p_at_10 = {round(100 * point["coverage"]): point["p_at_10"] for point in surest}
+    how = "cross-validated" if trust["cross_validated_queries"] else "held out"
+    return (
+        f"Chances ({trust['queries']} queries, {how}): "
+        f"log loss {trust['log_loss']['value']:.3f} (plain shares "
+        f"{trust['log_loss_of_shares']['value']:.3f}), Brier {trust['brier']['value']:.3f} "
+        f"({trust['brier_of_shares']['value']:.3f}), calibration error {error['value']:.3f} "
+        f"(true chances: {error['perfect_low']:.3f} to {error['perfect_high']:.3f}); "
+        f"P@10 {p_at_10[100]:.3f} of all, {p_at_10[80]:.3f} of the surest 80 %, "
+        f"gain {interval(trust['gain_at_80'])}."
+    )
+
+
 def with_results(text: str) -> str:
     """A document with every part between marks of a table made anew.
 

@@ -115,14 +115,16 @@ def locked(folder: Path) -> Iterator[None]:
 def update(folder: Path, manifest: str, about: Json, writers: Mapping[str, Writer]) -> None:
     """Write new data files into `folder`, then replace its manifest, then drop older files.
 
+    Files that `about` names and `writers` does not write stay as they are.
     Callers that change a folder others may change too hold `locked` around it.
     """
     for stale in folder.glob(f".*{PARTIAL}*"):
         stale.unlink()
     before = _named_files(folder / manifest)
     files = {name: _write(folder, name, writer) for name, writer in writers.items()}
+    kept_files = about.get("files", {})
     about = {key: value for key, value in about.items() if key not in ("files", "digest")}
-    about["files"] = files
+    about["files"] = {**kept_files, **files}
     replace_json(folder / manifest, {**about, "digest": fingerprint(about)})
     kept = before | {entry["name"] for entry in files.values()}
     for name in files:

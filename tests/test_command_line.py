@@ -164,6 +164,10 @@ def test_inspect(world, tmp_path):
         (("search", "{archive}", "no\nsuch.png"), "There is no such file"),
         (("search", "{archive}", ""), "This is a folder"),
         (("remove", "sample-ct", "zzz"), "comes with the project"),
+        (("calibrate", "sample-ct", "--queries", "{folder}"), "write a calibrated copy with --out"),
+        (("calibrate", "{archive}", "--queries", "{folder}"), "at least 10 patients"),
+        (("calibrate", "{archive}", "--queries", "{folder}", "--split", "test"), "split test"),
+        (("calibrate", "{archive}", "--queries", "{folder}", "--split", "train"), "was trained on"),
         (("download", "imagenet", "--out", "/nowhere/x"), "imagenet"),
     ],
 )
@@ -198,5 +202,5 @@ def test_wrong_usage_exits_2(arguments):
 def test_help_names_every_command():
     text = call("--help").stdout
     for name in ("train", "index", "add", "remove", "search", "inspect", "evaluate", "lengths",
-                 "download", "verify", "bench"):  # fmt: skip
+                 "calibrate", "download", "verify", "bench"):  # fmt: skip
         assert name in text

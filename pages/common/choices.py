@@ -89,8 +89,8 @@ def upload() -> None:
         args=(key,),
     )
     st.caption(
-        f"One chest CT slice or X-ray, at most {LIMITS.file_bytes >> 20} MB; another file replaces it. "
-        f"It stays in memory for this visit, never on disk. {words.NOT_CHECKED}"
+        f"One chest CT slice or X-ray, at most {LIMITS.file_bytes >> 20} MB; another file "
+        f"replaces it. It stays in memory for this visit, never on disk. {words.NOT_CHECKED}"
     )
 
 

@@ -1,0 +1,312 @@
+"""Whole training jobs: a model from a folder of pictures, and cross-fitting.
+
+Cross-fitted means: patients are dealt into folds, a model is trained anew without
+each fold, and each picture is asked about once, of the model that never saw its
+patient, against the pictures that this model was trained on. It measures the
+recipe rather than one model, with every picture of the fitted splits, and it
+leaves the test split alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.model_selection import StratifiedGroupKFold
+
+from retrieval import evaluation, hamming, storage
+from retrieval import model as models
+from retrieval.datasets import Folder, patient_group, read_folder
+from retrieval.encoder import FloatImage
+from retrieval.encoding import read_all
+from retrieval.errors import DataError, ModelError, TrainingError
+from retrieval.evaluation import Cases, Evaluation
+from retrieval.evidence import Evidence
+from retrieval.hashing import Codes
+from retrieval.model import ID_LENGTH, Model
+from retrieval.sandbox import Decoder
+
+CROSS_FITTED = "cross-fitted"
+RESULT, EVIDENCE = "result.json", "evidence.npz"
+
+Counter = Callable[..., None]
+Rows = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What model to make: `settings` are fields of the encoder's recipe that are not the usual."""
+
+    encoder_name: str
+    modality: str
+    bits: int
+    criterion: str
+    settings: Mapping[str, float]
+
+    def check(self) -> None:
+        """Refuse whatever can be refused before the long work."""
+        from retrieval.encoder import spec_named
+
+        models.check_settings(spec_named(self.encoder_name).features, self.bits, self.criterion)
+        self.recipe()
+
+    def recipe(self):
+        """The whole recipe; SettingError for a value that no run can use."""
+        from retrieval.encoder import spec_named
+        from retrieval.training import Recipe
+        from retrieval.transfer import TransferRecipe
+
+        kind = TransferRecipe if spec_named(self.encoder_name).pretrained else Recipe
+        return kind(**self.settings)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSet:
+    """Decoded pictures, each (H, W) in [0, 1], with what is known of them; sequences of length n.
+
+    patients : groups; a picture of an unknown patient is a group of its own.
+    """
+
+    pixels: Sequence[FloatImage]
+    labels: npt.NDArray[np.str_]
+    patients: npt.NDArray[np.str_]
+    splits: npt.NDArray[np.str_]
+    sha256: npt.NDArray[np.str_]
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def take(self, rows: Rows) -> TrainingSet:
+        """The pictures at these rows."""
+        return TrainingSet(
+            [self.pixels[row] for row in rows],
+            self.labels[rows],
+            self.patients[rows],
+            self.splits[rows],
+            self.sha256[rows],
+        )
+
+    def fingerprint(self) -> str:
+        """A digest of the pictures and their labels, whatever their order."""
+        pairs = zip(self.sha256.tolist(), self.labels.tolist(), strict=True)
+        return storage.fingerprint(sorted(pairs))
+
+
+def train_model(
+    root: Path,
+    out: Path,
+    plan: Plan,
+    *,
+    splits: Sequence[str] | None = None,
+    progress: Callable[[str], Counter],
+) -> Model:
+    """Train on the named splits of `root`, by default on train alone, and write a model to `out`.
+
+    A folder without splits is training data as a whole. Checkpoints lie in
+    `out`.partial until the model is written; the same command goes on from them.
+    """
+    plan.check()
+    storage.require_free(out, ModelError)
+    return _learn(_read(root, splits, progress), out, plan, progress)
+
+
+def training_split(folder: Folder, splits: Sequence[str] | None = None) -> Folder:
+    """The cases that a model may be fitted on; a test case never is."""
+    known = {case.split for case in folder.cases}
+    if "test" in (splits or ()):
+        raise DataError("Nothing is ever fitted on split test; name others, such as train,val.")
+    if splits:
+        return folder.split(splits)
+    if known == {""}:
+        return folder
+    if "train" not in known:
+        raise DataError(f"{folder.root} has no picture in split train; mark some in images.csv.")
+    return folder.split(["train"])
+
+
+def _read(
+    root: Path, splits: Sequence[str] | None, progress: Callable[[str], Counter]
+) -> TrainingSet:
+    folder = training_split(read_folder(root), splits)
+    paths = [folder.path(case) for case in folder.cases]
+    with Decoder() as decoder:
+        scans = read_all(paths, decoder.read, progress("Read"))
+    checksums = [scan.sha256 for scan in scans]
+    groups = [
+        patient_group(case.patient_id, sha256)
+        for case, sha256 in zip(folder.cases, checksums, strict=True)
+    ]
+    return TrainingSet(
+        [scan.pixels for scan in scans],
+        np.array([case.label for case in folder.cases]),
+        np.array(groups),
+        np.array([case.split for case in folder.cases]),
+        np.array(checksums),
+    )
+
+
+def _learn(
+    pictures: TrainingSet, out: Path, plan: Plan, progress: Callable[[str], Counter]
+) -> Model:
+    from retrieval.checkpoints import drop_checkpoints
+    from retrieval.encoder import spec_named
+    from retrieval.training import train
+    from retrieval.transfer import transfer
+
+    spec, recipe = spec_named(plan.encoder_name), plan.recipe()
+    checkpoints = out.with_name(f"{out.name}.partial")
+    labels = pictures.labels.tolist()
+    tensors = (transfer if spec.pretrained else train)(
+        pictures.pixels,
+        labels,
+        pictures.patients.tolist(),
+        spec=spec,
+        recipe=recipe,
+        checkpoints=checkpoints,
+        progress=progress("Pass"),
+    )
+    made = models.build(
+        out,
+        tensors,
+        pictures.pixels,
+        labels,
+        encoder_name=plan.encoder_name,
+        modality=plan.modality,
+        bits=plan.bits,
+        criterion=plan.criterion,
+        trained_on=pictures.sha256.tolist(),
+        training={
+            "recipe": asdict(recipe),
+            "pictures": len(pictures),
+            "patients": len(np.unique(pictures.patients)),
+            "labels": np.unique(pictures.labels).tolist(),
+            "splits": np.unique(pictures.splits).tolist(),
+            "data": pictures.fingerprint(),
+        },
+        progress=progress("Encoded"),
+    )
+    drop_checkpoints(checkpoints)
+    return made
+
+
+def cross_fit(
+    root: Path,
+    out: Path,
+    plan: Plan,
+    *,
+    splits: Sequence[str] | None = None,
+    folds: int = 5,
+    progress: Callable[[str], Counter],
+) -> tuple[Evaluation, Evidence]:
+    """Cross-fit a plan on the named splits; both results are also written to folder `out`.
+
+    The model of each fold stays in `out`; a stopped job goes on from those that are there.
+    """
+    plan.check()
+    pictures = _read(root, splits, progress)
+    fold = patient_folds(pictures, folds, int(plan.settings.get("seed", 0)))
+    parts = []
+    for number in range(folds):
+        model = _fold_model(pictures, fold != number, out / f"fold-{number}", plan, progress)
+        codes = model.codes(_encoded(model, pictures, progress(f"Fold {number}, encoded")))
+        parts.append((codes, np.flatnonzero(fold == number), np.flatnonzero(fold != number)))
+    result, evidence = _measured(pictures, parts), _evidence(pictures, parts)
+    storage.replace_json(out / RESULT, result.json())
+    evidence.save(out / EVIDENCE)
+    return result, evidence
+
+
+def patient_folds(pictures: TrainingSet, folds: int, seed: int) -> Rows:
+    """A fold 0..folds-1 (n,) for each picture: patients whole, labels spread evenly."""
+    if min(len(np.unique(pictures.patients[pictures.labels == label]))
+           for label in np.unique(pictures.labels)) < folds:  # fmt: skip
+        raise DataError(f"Cross-fitting needs at least {folds} patients of each label.")
+    dealt = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(
+        pictures.labels, pictures.labels, pictures.patients
+    )
+    fold = np.empty(len(pictures), dtype=np.intp)
+    for number, (_, held_out) in enumerate(dealt):
+        fold[held_out] = number
+    return fold
+
+
+def _fold_model(
+    pictures: TrainingSet,
+    kept: npt.NDArray[np.bool_],
+    folder: Path,
+    plan: Plan,
+    progress: Callable[[str], Counter],
+) -> Model:
+    mine = pictures.take(np.flatnonzero(kept))
+    if not folder.exists():
+        return _learn(mine, folder, plan, progress)
+    model = models.load(folder)
+    training = model.about["training"]
+    if (training["data"], training["recipe"]) != (mine.fingerprint(), asdict(plan.recipe())):
+        raise TrainingError(
+            f"{folder} holds a model of other pictures or settings; remove it, or name another "
+            "folder with --out."
+        )
+    return model
+
+
+def _encoded(model: Model, pictures: TrainingSet, progress: Counter) -> npt.NDArray[np.float16]:
+    rows = []
+    for done, pixels in enumerate(pictures.pixels, start=1):
+        rows.append(model.encode([pixels])[0])
+        progress(done, len(pictures))
+    return np.stack(rows)
+
+
+def _measured(pictures: TrainingSet, parts: Sequence[tuple[Codes, Rows, Rows]]) -> Evaluation:
+    """Figures of every picture, each asked of its own fold's model."""
+    found = [
+        evaluation.figures_of_queries(_cases(pictures, codes, others), _cases(pictures, codes, own))
+        for codes, own, others in parts
+    ]
+    values, chance = (np.concatenate(column) for column in zip(*found, strict=True))
+    order = np.concatenate([own for _, own, _ in parts])
+    codes = np.concatenate([codes[own] for codes, own, _ in parts])
+    queries = _cases(pictures.take(order), codes, np.arange(len(order)))
+    overall, per_label = evaluation.curves_of(values, chance, queries)
+    return Evaluation(
+        protocol=CROSS_FITTED,
+        archive_id="",
+        archive_count=round(float(np.mean([len(others) for *_, others in parts]))),
+        model_id="",
+        seen=0,
+        bits=codes.shape[1] * 8,
+        overall=overall,
+        per_label=per_label,
+    )
+
+
+def _cases(pictures: TrainingSet, codes: Codes, rows: Rows) -> Cases:
+    return Cases(
+        codes[rows],
+        pictures.labels[rows],
+        pictures.patients[rows],
+        pictures.splits[rows],
+        pictures.sha256[rows],
+    )
+
+
+def _evidence(pictures: TrainingSet, parts: Sequence[tuple[Codes, Rows, Rows]]) -> Evidence:
+    """All distances between a fold's pictures and the others, by the fold's model."""
+    distances = np.zeros((len(pictures), len(pictures)), dtype=np.uint16)
+    allowed = np.zeros(distances.shape, dtype=bool)
+    for codes, own, others in parts:
+        distances[own] = hamming.distances(codes, codes[own])
+        allowed[np.ix_(own, others)] = True
+    return Evidence(
+        bits=parts[0][0].shape[1] * 8,
+        distances=distances,
+        allowed=allowed,
+        gallery_labels=pictures.labels,
+        labels=pictures.labels,
+        patients=pictures.patients,
+        pictures=np.array([sha256[:ID_LENGTH] for sha256 in pictures.sha256.tolist()]),
+    )

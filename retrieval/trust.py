@@ -1,0 +1,147 @@
+"""How far to trust rankings: the one of a new query, and those of many labelled ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from retrieval import reliability
+from retrieval.archive import Archive
+from retrieval.calibration import Calibration, abstain, chance, prevalence
+from retrieval.evaluation import Cases, allowed_cases
+from retrieval.evidence import NEIGHBOURS, Evidence
+from retrieval.fitting import cross_fitted, obstacle
+from retrieval.hamming import distances
+from retrieval.hashing import Codes
+from retrieval.metrics import Floats
+from retrieval.model import ID_LENGTH, Model
+from retrieval.reliability import Reliability
+from retrieval.storage import Json
+
+TRAINED_ON = "The model was trained on this picture, so a chance would flatter."
+IN_ARCHIVE = "This picture is in the archive itself, so a chance would flatter."
+NO_INFORMATION = (
+    "On held-out queries this archive's rankings said no more of the label than its share of "
+    "the archive does."
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How far to trust the ranking of one query.
+
+    chances : chance of each label, or None where it is withheld.
+    answered : whether the largest chance is among those of the surer 80 % of held-out queries.
+    novelty : share of the held-out queries that were nearer to the archive, 0 to 1, or None;
+        novel : farther than 99 % of them, so unlike anything in the archive.
+    current : whether the archive still holds what the calibration was fitted with.
+    why : one sentence where chances are withheld or say nothing, else empty.
+    """
+
+    chances: dict[str, float] | None
+    answered: bool
+    novelty: float | None
+    novel: bool
+    current: bool
+    why: str
+
+    def json(self) -> Json:
+        """As `search --json` prints it under `trust`."""
+        return {
+            "answered": self.answered,
+            "novelty": self.novelty,
+            "novel": self.novel,
+            "chances": self.chances,
+            "fitted_on_this_archive": self.current,
+            "why": self.why,
+        }
+
+    def added_to(self, found: Json) -> Json:
+        """The output of a search with `trust`, and the chance of each hit's label."""
+        known = self.chances or {}
+        hits = [{**hit, "chance": known.get(hit["label"])} for hit in found["hits"]]
+        return {**found, "hits": hits, "trust": self.json()}
+
+
+def judge(archive: Archive, model: Model, code: Codes, sha256: str) -> Answer | None:
+    """How far to trust the ranking of one code (1, bytes); None if the archive has no calibration.
+
+    `sha256` is the query's pixel checksum: of a picture that the model was trained
+    on, or that the archive holds, nothing is said.
+    """
+    calibration = archive.calibration
+    if calibration is None:
+        return None
+    current = calibration.archive_id == archive.id
+    withheld = TRAINED_ON if model.saw(sha256) else ""
+    if not withheld and archive.catalogue.positions_of(sha256):
+        withheld = IN_ARCHIVE
+    if withheld:
+        return Answer(None, False, None, False, current, withheld)
+    distance = distances(archive.codes, code)[0]
+    chances = chance(calibration, distance, archive.catalogue.column("label"))
+    nearest = float(np.sort(distance)[:NEIGHBOURS].mean())
+    return Answer(
+        chances=chances,
+        answered=not abstain(calibration, chances),
+        novelty=calibration.novelty(nearest),
+        novel=calibration.is_novel(nearest),
+        current=current,
+        why="" if calibration.informative else NO_INFORMATION,
+    )
+
+
+def evidence_of(gallery: Cases, queries: Cases) -> Evidence:
+    """What the queries' distances to the gallery say, each without its own patient and picture."""
+    return Evidence(
+        bits=gallery.codes.shape[1] * 8,
+        distances=distances(gallery.codes, queries.codes).astype(np.uint16),
+        allowed=np.stack(list(allowed_cases(gallery, queries))),
+        gallery_labels=gallery.labels,
+        labels=queries.labels,
+        patients=queries.patients,
+        pictures=np.array([sha256[:ID_LENGTH] for sha256 in queries.sha256.tolist()]),
+    )
+
+
+def summed_up(evidence: Evidence, chances: Floats, refitted: int) -> Reliability:
+    """Whether chances (n, labels) of the evidence's queries come true."""
+    return reliability.measure(
+        chances,
+        prevalence(evidence.histograms),
+        evidence.truth,
+        evidence.patients,
+        evidence.precision,
+        refitted=refitted,
+    )
+
+
+def measured(gallery: Cases, queries: Cases, model: Model, archive: Archive) -> Reliability | None:
+    """Whether an archive's calibration holds for labelled queries; None where that has no meaning.
+
+    Queries that the model was trained on are left out. Those that the calibration
+    was fitted on get chances by cross-validation, or are left out if too few.
+    """
+    calibration = archive.calibration
+    if calibration is None or calibration.bits != gallery.codes.shape[1] * 8:
+        return None
+    unseen = np.array([not model.saw(sha256) for sha256 in queries.sha256.tolist()])
+    if not unseen.any():
+        return None
+    evidence = evidence_of(gallery, queries.take(unseen))
+    fitted = np.isin(evidence.pictures, calibration.pictures)
+    if fitted.any() and obstacle(evidence.take(fitted)):
+        evidence, fitted = evidence.take(~fitted), fitted[~fitted]
+    if not len(evidence):
+        return None
+    return summed_up(evidence, _honest_chances(evidence, calibration, fitted), int(fitted.sum()))
+
+
+def _honest_chances(evidence: Evidence, calibration: Calibration, fitted: np.ndarray) -> Floats:
+    chances = calibration.chances(evidence.histograms)
+    if calibration.informative and fitted.any():
+        # take() may drop labels that only other queries have, which no case has either
+        again = evidence.take(fitted)
+        chances[np.ix_(fitted, np.isin(evidence.names, again.names))] = cross_fitted(again)
+    return chances

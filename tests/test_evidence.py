@@ -1,0 +1,53 @@
+"""Counts of cases by label and distance, against loops."""
+
+import numpy as np
+import pytest
+
+from retrieval.evidence import mean_nearest
+from tests import simulated
+
+
+def masked():
+    made, _ = simulated.evidence(12)
+    allowed = np.random.default_rng(5).random(made.distances.shape) < 0.7
+    return type(made)(**{**vars(made), "allowed": allowed})
+
+
+def test_histograms_count_the_allowed_cases_of_each_label():
+    made = masked()
+    for query, table in enumerate(made.histograms):
+        for place, name in enumerate(made.names):
+            for distance in range(simulated.BITS + 1):
+                expected = sum(
+                    allowed and label == name and d == distance
+                    for allowed, label, d in zip(
+                        made.allowed[query], made.gallery_labels, made.distances[query], strict=True
+                    )
+                )
+                assert table[place, distance] == expected
+
+
+def test_mean_distance_to_the_nearest_and_precision():
+    made = masked()
+    for query in range(len(made)):
+        allowed = made.allowed[query]
+        distances = made.distances[query][allowed].astype(int)
+        assert mean_nearest(made.histograms)[query] == pytest.approx(np.sort(distances)[:10].mean())
+        hit = made.gallery_labels[allowed] == made.labels[query]
+        cut = np.sort(distances)[9]
+        sure, tied = distances < cut, distances == cut
+        expected = hit[sure].sum() + (10 - sure.sum()) * hit[tied].mean()
+        assert made.precision[query] == pytest.approx(expected / 10)
+
+
+def test_fewer_cases_than_neighbours():
+    table = np.zeros((1, 2, 9), dtype=int)
+    table[0, 0, 2] = table[0, 1, 8] = 1
+    assert mean_nearest(table)[0] == 5
+
+
+def test_take_keeps_what_belongs_together():
+    made = masked()
+    part = made.take(made.labels != "a")
+    assert set(part.labels) == {"b", "c"} and part.names.tolist() == ["a", "b", "c"]
+    np.testing.assert_array_equal(part.histograms, made.histograms[made.labels != "a"])
