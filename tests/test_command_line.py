@@ -165,9 +165,9 @@ def test_inspect(world, tmp_path):
         (("search", "{archive}", ""), "This is a folder"),
         (("remove", "sample-ct", "zzz"), "comes with the project"),
         (("calibrate", "sample-ct", "--queries", "{folder}"), "write a calibrated copy with --out"),
-        (("calibrate", "{archive}", "--queries", "{folder}"), "at least 10 patients"),
+        (("calibrate", "{archive}", "--queries", "{archive}"), "at least 10 patients"),
         (("calibrate", "{archive}", "--queries", "{folder}", "--split", "test"), "split test"),
-        (("calibrate", "{archive}", "--queries", "{folder}", "--split", "train"), "was trained on"),
+        (("calibrate", "{archive}", "--queries", "{archive}", "--split", "train"), "trained on"),
         (("download", "imagenet", "--out", "/nowhere/x"), "imagenet"),
     ],
 )

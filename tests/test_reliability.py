@@ -79,6 +79,8 @@ def test_queries_of_one_patient_come_out_together():
     together = reliability.perfect_range(chances, np.full(40, "p"), bins)
     apart = reliability.perfect_range(chances, alone(40), bins)
     np.testing.assert_allclose(together, [0.3, 0.7])
+    two = reliability.perfect_range(chances, np.repeat(["p", "q"], [30, 10]), bins)
+    np.testing.assert_allclose(two, [0.05, 0.7])  # 0, 10, 30 or 40 of 40 are right
     assert apart[1] < 0.2
 
 
