@@ -9,8 +9,8 @@ paper            the whole archive, the query itself included, as the source pap
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -22,13 +22,21 @@ from retrieval.encoding import Progress, Reader
 from retrieval.errors import EvaluationError, PatientOverlap
 from retrieval.hamming import distances
 from retrieval.hashing import Codes
-from retrieval.metrics import Floats, bootstrap_interval, query_figures, tie_groups
+from retrieval.metrics import (
+    Counts,
+    Floats,
+    bootstrap_interval,
+    expected_hits,
+    query_figures,
+    tie_groups,
+)
 from retrieval.model import Model
 from retrieval.storage import Json
 
 DEPTH = 100
 PROTOCOLS = ("official", "own-patient-out", "paper")
 FIGURES = ("precision", "recall", "f_score", "ap_paper")
+STRANGERS = ("patients", "sha256")  # a query's own patient and picture are not ranked
 
 Strings = npt.NDArray[np.str_]
 
@@ -42,19 +50,19 @@ class Cases:
     patients: Strings
     splits: Strings
     sha256: Strings
+    subtypes: Strings  # blank where none is known
 
     def __len__(self) -> int:
         return len(self.codes)
 
     def take(self, mask: npt.NDArray[np.bool_]) -> Cases:
         """The cases where `mask` (n,) holds."""
-        return Cases(
-            self.codes[mask],
-            self.labels[mask],
-            self.patients[mask],
-            self.splits[mask],
-            self.sha256[mask],
-        )
+        return Cases(*(getattr(self, field.name)[mask] for field in fields(self)))
+
+    def joined(self, others: Cases) -> Cases:
+        """These cases and then the others."""
+        pairs = ((getattr(self, f.name), getattr(others, f.name)) for f in fields(self))
+        return Cases(*(np.concatenate(pair) for pair in pairs))
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,13 +82,13 @@ class Curves:
     def json(self) -> Json:
         """As the command line prints it."""
         at_k = {
-            str(k): {name: _figure(self.at_k[name][:, k - 1]) for name in FIGURES}
+            str(k): {name: figure(self.at_k[name][:, k - 1]) for name in FIGURES}
             for k in range(1, self.at_k["precision"].shape[1] + 1)
         }
         return {
             "queries": self.queries,
             "at_k": at_k,
-            "map": _figure(self.map),
+            "map": figure(self.map),
             "chance": self.chance,
         }
 
@@ -121,8 +129,8 @@ def cases_of_archive(archive: Archive, model: Model, bits: int | None = None) ->
         if bits is None
         else model.codes(np.asarray(archive.features), bits, archive.columns)
     )
-    column = archive.catalogue.column
-    return Cases(codes, column("label"), column("patient_id"), column("split"), column("sha256"))
+    names = ("label", "patient_id", "split", "sha256", "subtype")
+    return Cases(codes, *(archive.catalogue.column(name) for name in names))
 
 
 def cases_of_folder(
@@ -146,6 +154,7 @@ def cases_of_folder(
         np.array(groups),
         np.array([case.split for case in folder.cases]),
         np.array(sha256),
+        np.array([case.subtype for case in folder.cases]),
     )
 
 
@@ -158,12 +167,7 @@ def evaluate(
     bits: int | None = None,
 ) -> Evaluation:
     """Rank the archive for every query and sum up; EvaluationError if that would mislead."""
-    archive.require(model)
-    check_protocol(protocol)
-    gallery = cases_of_archive(archive, model, bits)
-    if protocol == "official":
-        gallery = _other_splits(gallery, queries)
-        _refuse_leaks(gallery, queries, model)
+    gallery = gallery_of(archive, model, queries, protocol=protocol, bits=bits)
     values, chance = _figures_of_queries(gallery, queries, keep_own=protocol == "paper")
     groups = {label: queries.labels == label for label in np.unique(queries.labels).tolist()}
     return Evaluation(
@@ -179,6 +183,19 @@ def evaluate(
             for label, mask in groups.items()
         },
     )
+
+
+def gallery_of(
+    archive: Archive, model: Model, queries: Cases, *, protocol: str, bits: int | None = None
+) -> Cases:
+    """The cases that a protocol ranks for these queries; EvaluationError if that would mislead."""
+    archive.require(model)
+    check_protocol(protocol)
+    gallery = cases_of_archive(archive, model, bits)
+    if protocol == "official":
+        gallery = _other_splits(gallery, queries)
+        _refuse_leaks(gallery, queries, model)
+    return gallery
 
 
 def check_protocol(protocol: str) -> None:
@@ -222,25 +239,49 @@ def _refuse_leaks(gallery: Cases, queries: Cases, model: Model) -> None:
 def _figures_of_queries(gallery: Cases, queries: Cases, *, keep_own: bool) -> tuple[Floats, Floats]:
     """Figures (queries, 4 * DEPTH + 1) of every query, and the precision of chance (queries,)."""
     rows, chance = [], []
-    patients, of_patients = _numbered(queries.patients, gallery.patients)
-    pictures, of_pictures = _numbered(queries.sha256, gallery.sha256)
-    for number in range(len(queries)):
-        allowed = np.ones(len(gallery), dtype=bool)
-        if not keep_own:
-            allowed &= of_patients != patients[number]
-            allowed &= of_pictures != pictures[number]
-        if not allowed.any():
-            raise EvaluationError("A query has nothing to be compared with but its own patient.")
-        distance = distances(gallery.codes[allowed], queries.codes[number : number + 1])[0]
-        relevant = gallery.labels[allowed] == queries.labels[number]
-        figures = query_figures(*tie_groups(distance, relevant), DEPTH)
+    for totals, relevant in rankings(gallery, queries, without=() if keep_own else STRANGERS):
+        figures = query_figures(totals, relevant, DEPTH)
         rows.append(
             np.concatenate(
                 [*(getattr(figures, name) for name in FIGURES), [figures.average_precision]]
             )
         )
-        chance.append(relevant.mean())
+        chance.append(relevant.sum() / totals.sum())
     return np.stack(rows), np.array(chance)
+
+
+def precision_at(
+    gallery: Cases, queries: Cases, k: int, *, relevant: str = "labels"
+) -> tuple[Floats, Floats]:
+    """Expected P@k and precision of chance, each (queries,); a query's own patient left out."""
+    counts = list(rankings(gallery, queries, relevant=relevant))
+    hits = [expected_hits(totals, relevant, k)[-1] for totals, relevant in counts]
+    chance = [relevant.sum() / totals.sum() for totals, relevant in counts]
+    return np.array(hits) / k, np.array(chance)
+
+
+def rankings(
+    gallery: Cases,
+    queries: Cases,
+    *,
+    relevant: str = "labels",
+    without: Sequence[str] = STRANGERS,
+) -> Iterator[tuple[Counts, Counts]]:
+    """For each query the counts of `metrics.tie_groups`, nearest first.
+
+    A case is relevant if the field `relevant` is the query's, and is not ranked if
+    one of the fields `without` is.
+    """
+    wanted, of_wanted = _numbered(getattr(queries, relevant), getattr(gallery, relevant))
+    apart = [_numbered(getattr(queries, name), getattr(gallery, name)) for name in without]
+    for number in range(len(queries)):
+        allowed = np.ones(len(gallery), dtype=bool)
+        for own, of_gallery in apart:
+            allowed &= of_gallery != own[number]
+        if not allowed.any():
+            raise EvaluationError("A query has nothing to be compared with but its own patient.")
+        distance = distances(gallery.codes[allowed], queries.codes[number : number + 1])[0]
+        yield tie_groups(distance, of_wanted[allowed] == wanted[number])
 
 
 def _numbered(first: Strings, second: Strings) -> tuple[npt.NDArray[np.intp], ...]:
@@ -257,6 +298,7 @@ def _curves(values: Floats, chance: Floats, patients: Strings) -> Curves:
     return Curves(len(values), at_k, figures[:, -1], float(chance.mean()))
 
 
-def _figure(column: Sequence[float] | Floats) -> Json:
+def figure(column: Sequence[float] | Floats) -> Json:
+    """Value, low and high as every figure is written."""
     value, low, high = (float(number) for number in column)
     return {"value": value, "low": low, "high": high}

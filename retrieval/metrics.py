@@ -146,3 +146,13 @@ def bootstrap_interval(
     low, high = np.percentile(means, [2.5, 97.5], axis=0)
     mean = values.mean(axis=0)
     return mean, np.minimum(low, mean), np.maximum(high, mean)  # sums differ in the last digit
+
+
+def paired_difference(
+    changed: Floats, unchanged: Floats, groups: npt.NDArray[np.generic]
+) -> tuple[Floats, Floats, Floats]:
+    """Mean of changed - unchanged, each (queries, figures), and its interval as above.
+
+    Both are figures of the same queries: what makes a query hard falls out of the difference.
+    """
+    return bootstrap_interval(changed - unchanged, groups)
