@@ -9,13 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from retrieval import archive as archives
-from retrieval import encoding, evaluation, storage
+from retrieval import encoding, evaluation, similarity, storage
 from retrieval import model as models
+from retrieval.audit import Audit, audit
 from retrieval.datasets import Folder, read_folder
+from retrieval.disturbances import named
 from retrieval.errors import DataError, ModelError
 from retrieval.evaluation import Evaluation
 from retrieval.model import Model
 from retrieval.sandbox import Decoder
+from retrieval.similarity import Similarity
 
 Counter = Callable[..., None]
 
@@ -105,13 +108,11 @@ def evaluate_archive(
     protocol: str,
     bits: int | None,
     progress: Counter,
-) -> Evaluation:
+) -> tuple[Evaluation, Similarity]:
     """Evaluate an archive with the pictures of a folder, or the stored cases of an archive."""
     evaluation.check_protocol(protocol)
     archive = archives.open_archive(where)
-    model = archive.model()
-    if bits is not None:
-        models.check_settings(len(model.ranking), bits, model.about["criterion"])
+    model = _model_with(archive, bits)
     if Path(queries).is_dir() and not (Path(queries) / archives.MANIFEST).is_file():
         folder = read_folder(Path(queries))
         chosen = folder.split(splits) if splits else folder
@@ -125,7 +126,38 @@ def evaluate_archive(
         )
     else:
         cases = _stored_cases(archives.open_archive(queries), model, splits, bits)
-    return evaluation.evaluate(archive, model, cases, protocol=protocol, bits=bits)
+    result = evaluation.evaluate(archive, model, cases, protocol=protocol, bits=bits)
+    gallery = evaluation.gallery_of(archive, model, cases, protocol=protocol, bits=bits)
+    return result, similarity.measure(gallery, cases, protocol=protocol)
+
+
+def audit_archive(
+    where: str,
+    queries: Path,
+    *,
+    splits: Sequence[str] | None,
+    changes: Sequence[str] | None,
+    bits: int | None,
+    progress: Counter,
+) -> Audit:
+    """Ask an archive with the pictures of a folder under each named change; all by default."""
+    applied = named(changes)
+    archive = archives.open_archive(where)
+    model = _model_with(archive, bits)
+    folder = read_folder(queries)
+    chosen = folder.split(splits) if splits else folder
+    with Decoder() as decoder:
+        return audit(
+            archive, model, chosen, applied, bits=bits, read=decoder.read, progress=progress
+        )
+
+
+def _model_with(archive: archives.Archive, bits: int | None) -> Model:
+    """The archive's model; SelectionError unless it can make codes of so many bits."""
+    model = archive.model()
+    if bits is not None:
+        models.check_settings(len(model.ranking), bits, model.about["criterion"])
+    return model
 
 
 def _stored_cases(
