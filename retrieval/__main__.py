@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from retrieval.errors import RetrievalError
 
@@ -135,6 +135,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     calibrate.add_argument("--out", type=Path, help="write a calibrated copy there instead")
 
+    audit = command(_audit, "Measure what changes of the queries' pictures do to the answers.")
+    audit.add_argument("archive", help="archive folder, or a shipped archive's name")
+    audit.add_argument("--queries", type=Path, required=True, help="folder of pictures")
+    audit.add_argument("--split", type=_words, help="only queries of these splits, such as val")
+    audit.add_argument("--changes", type=_words, help="only these, such as mask-text,crop,gamma")
+    audit.add_argument("--bits", type=int, help="code length; default: the model's")
+    audit.add_argument("--json", type=Path, metavar="OUT")
+
     download = command(_download, "Fetch a public data set from its authors and check it.")
     download.add_argument("name")
     download.add_argument("--out", type=Path, required=True)
@@ -170,7 +178,7 @@ def _add_training(command: argparse.ArgumentParser, out: str) -> None:
 def _words(text: str) -> list[str]:
     words = [word.strip() for word in text.split(",") if word.strip()]
     if not words:
-        raise argparse.ArgumentTypeError("name at least one split, such as test")
+        raise argparse.ArgumentTypeError("name at least one, with commas between several")
     return words
 
 
@@ -335,7 +343,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
     if options.json is not None:
         storage.require_file(options.json, EvaluationError)
-    result = pipeline.evaluate_archive(
+    result, alike = pipeline.evaluate_archive(
         options.archive,
         options.queries,
         splits=options.split,
@@ -344,8 +352,9 @@ def _evaluate(options: argparse.Namespace) -> None:
         progress=_progress("Encoded"),
     )
     if options.json is not None:
-        storage.replace_json(options.json, result.json())
+        storage.replace_json(options.json, {**result.json(), "similarity": alike.json()})
     _print_figures(result)
+    print(_similarity(alike.json()))
     if result.trust is not None:
         print(report.trust_line(result.trust.json()))
 
@@ -367,6 +376,60 @@ def _print_figures(result: Evaluation) -> None:
         ]
         figures.append(f"mAP {report.interval(found['map'])}")
         print(f"{name} ({curves.queries}; chance {curves.chance:.3f}): {', '.join(figures)}")
+
+
+def _similarity(found: dict[str, Any]) -> str:
+    """One line for what `similarity` holds."""
+    from retrieval.report import interval
+
+    ties, own, finer = found["ties_at_10"], found["own_patient"], found["subtypes"]
+    parts = [
+        f"{found['distinct_codes']:.3f} of {found['cases']} codes distinct",
+        f"rank 10 cuts a tie for {interval(ties['cut'])} of the queries, "
+        f"{ties['beyond']['value']:.1f} tied cases beyond it",
+    ]
+    if own:
+        parts.append(
+            f"own patient's other slices among the first 10 {interval(own['recall_at_10'])} "
+            f"({own['queries']})"
+        )
+    if finer:
+        parts.append(
+            f"P@10 of subtypes {interval(finer['precision_at_10'])} "
+            f"({finer['queries']}; chance {finer['chance']:.3f})"
+        )
+    return f"similarity: {'; '.join(parts)}"
+
+
+def _audit(options: argparse.Namespace) -> None:
+    from retrieval import pipeline, storage
+    from retrieval.errors import EvaluationError
+    from retrieval.report import interval
+
+    if options.json is not None:
+        storage.require_file(options.json, EvaluationError)
+    result = pipeline.audit_archive(
+        options.archive,
+        options.queries,
+        splits=options.split,
+        changes=options.changes,
+        bits=options.bits,
+        progress=_progress("Encoded"),
+    )
+    found = result.json()
+    if options.json is not None:
+        storage.replace_json(options.json, found)
+    print(
+        f"{result.queries} queries against {result.archive_count} cases, {result.bits} bits, "
+        f"protocol {found['protocol']}; 95 % intervals over patients; chance {result.chance:.3f}."
+    )
+    print(f"{'unchanged':14} P@10 {interval(found['unchanged']['precision_at_10'])}")
+    for name, effect in found["changes"].items():
+        print(
+            f"{name:14} P@10 {interval(effect['precision_at_10'])}, "
+            f"difference {interval(effect['difference'])}, "
+            f"share of the first 10 kept {interval(effect['overlap_at_10'])}"
+        )
 
 
 def _calibrate(options: argparse.Namespace) -> None:

@@ -10,7 +10,7 @@ paper            the whole archive, the query itself included, as the source pap
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,15 @@ from retrieval.encoding import Progress, Reader
 from retrieval.errors import EvaluationError, PatientOverlap
 from retrieval.hamming import distances
 from retrieval.hashing import Codes
-from retrieval.metrics import Floats, bootstrap_interval, figure, query_figures, tie_groups
+from retrieval.metrics import (
+    Counts,
+    Floats,
+    bootstrap_interval,
+    expected_hits,
+    figure,
+    query_figures,
+    tie_groups,
+)
 from retrieval.model import Model
 from retrieval.reliability import Reliability
 from retrieval.storage import Json
@@ -30,6 +38,7 @@ from retrieval.storage import Json
 DEPTH = 100
 PROTOCOLS = ("official", "own-patient-out", "paper")
 FIGURES = ("precision", "recall", "f_score", "ap_paper")
+STRANGERS = ("patients", "sha256")  # a query's own patient and picture are not ranked
 
 Strings = npt.NDArray[np.str_]
 
@@ -43,19 +52,19 @@ class Cases:
     patients: Strings
     splits: Strings
     sha256: Strings
+    subtypes: Strings  # blank where none is known
 
     def __len__(self) -> int:
         return len(self.codes)
 
     def take(self, mask: npt.NDArray[np.bool_]) -> Cases:
         """The cases where `mask` (n,) holds."""
-        return Cases(
-            self.codes[mask],
-            self.labels[mask],
-            self.patients[mask],
-            self.splits[mask],
-            self.sha256[mask],
-        )
+        return Cases(*(getattr(self, field.name)[mask] for field in fields(self)))
+
+    def joined(self, others: Cases) -> Cases:
+        """These cases and then the others."""
+        pairs = ((getattr(self, f.name), getattr(others, f.name)) for f in fields(self))
+        return Cases(*(np.concatenate(pair) for pair in pairs))
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,8 +135,8 @@ def cases_of_archive(archive: Archive, model: Model, bits: int | None = None) ->
         if bits is None
         else model.codes(np.asarray(archive.features), bits, archive.columns)
     )
-    column = archive.catalogue.column
-    return Cases(codes, column("label"), column("patient_id"), column("split"), column("sha256"))
+    names = ("label", "patient_id", "split", "sha256", "subtype")
+    return Cases(codes, *(archive.catalogue.column(name) for name in names))
 
 
 def cases_of_folder(
@@ -156,6 +165,7 @@ def describe(folder: Folder, codes: Codes, sha256: Sequence[str]) -> Cases:
         np.array(groups),
         np.array([case.split for case in folder.cases]),
         np.array(sha256),
+        np.array([case.subtype for case in folder.cases]),
     )
 
 
@@ -248,32 +258,57 @@ def figures_of_queries(
 ) -> tuple[Floats, Floats]:
     """Figures (queries, 4 * DEPTH + 1) of every query, and the precision of chance (queries,)."""
     rows, chance = [], []
-    for number, allowed in enumerate(allowed_cases(gallery, queries, keep_own=keep_own)):
-        distance = distances(gallery.codes[allowed], queries.codes[number : number + 1])[0]
-        relevant = gallery.labels[allowed] == queries.labels[number]
-        figures = query_figures(*tie_groups(distance, relevant), DEPTH)
+    for totals, relevant in rankings(gallery, queries, without=() if keep_own else STRANGERS):
+        figures = query_figures(totals, relevant, DEPTH)
         rows.append(
             np.concatenate(
                 [*(getattr(figures, name) for name in FIGURES), [figures.average_precision]]
             )
         )
-        chance.append(relevant.mean())
+        chance.append(relevant.sum() / totals.sum())
     return np.stack(rows), np.array(chance)
 
 
-def allowed_cases(
-    gallery: Cases, queries: Cases, *, keep_own: bool = False
-) -> Iterator[npt.NDArray[np.bool_]]:
-    """For each query, which cases (gallery,) it is ranked against: not its own patient or picture.
+def precision_at(
+    gallery: Cases, queries: Cases, k: int, *, relevant: str = "labels"
+) -> tuple[Floats, Floats]:
+    """Expected P@k and precision of chance, each (queries,); a query's own patient left out."""
+    counts = list(rankings(gallery, queries, relevant=relevant))
+    hits = [expected_hits(totals, relevant, k)[-1] for totals, relevant in counts]
+    chance = [relevant.sum() / totals.sum() for totals, relevant in counts]
+    return np.array(hits) / k, np.array(chance)
 
-    EvaluationError if that leaves a query nothing; `keep_own` leaves everything.
+
+def rankings(
+    gallery: Cases,
+    queries: Cases,
+    *,
+    relevant: str = "labels",
+    without: Sequence[str] = STRANGERS,
+) -> Iterator[tuple[Counts, Counts]]:
+    """For each query the counts of `metrics.tie_groups`, nearest first.
+
+    A case is relevant if the field `relevant` is the query's, and is not ranked if
+    one of the fields `without` is.
     """
-    patients, of_patients = _numbered(queries.patients, gallery.patients)
-    pictures, of_pictures = _numbered(queries.sha256, gallery.sha256)
-    for patient, picture in zip(patients, pictures, strict=True):
+    wanted, of_wanted = _numbered(getattr(queries, relevant), getattr(gallery, relevant))
+    for number, allowed in enumerate(allowed_cases(gallery, queries, without=without)):
+        distance = distances(gallery.codes[allowed], queries.codes[number : number + 1])[0]
+        yield tie_groups(distance, of_wanted[allowed] == wanted[number])
+
+
+def allowed_cases(
+    gallery: Cases, queries: Cases, *, without: Sequence[str] = STRANGERS
+) -> Iterator[npt.NDArray[np.bool_]]:
+    """For each query, which cases (gallery,) it is ranked against: none that shares these fields.
+
+    EvaluationError if that leaves a query nothing.
+    """
+    apart = [_numbered(getattr(queries, name), getattr(gallery, name)) for name in without]
+    for number in range(len(queries)):
         allowed = np.ones(len(gallery), dtype=bool)
-        if not keep_own:
-            allowed &= (of_patients != patient) & (of_pictures != picture)
+        for own, of_gallery in apart:
+            allowed &= of_gallery != own[number]
         if not allowed.any():
             raise EvaluationError("A query has nothing to be compared with but its own patient.")
         yield allowed

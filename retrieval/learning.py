@@ -291,6 +291,7 @@ def _cases(pictures: TrainingSet, codes: Codes, rows: Rows) -> Cases:
         pictures.patients[rows],
         pictures.splits[rows],
         pictures.sha256[rows],
+        np.full(len(rows), ""),
     )
 
 

@@ -169,3 +169,13 @@ def patient_draws(
 def figure(column: Floats) -> dict[str, float]:
     """A value with its interval (3,), as results are written."""
     return dict(zip(("value", "low", "high"), (float(number) for number in column), strict=True))
+
+
+def paired_difference(
+    changed: Floats, unchanged: Floats, groups: npt.NDArray[np.generic]
+) -> tuple[Floats, Floats, Floats]:
+    """Mean of changed - unchanged, each (queries, figures), and its interval as above.
+
+    Both are figures of the same queries: what makes a query hard falls out of the difference.
+    """
+    return bootstrap_interval(changed - unchanged, groups)

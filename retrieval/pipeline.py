@@ -10,11 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval import archive as archives
-from retrieval import choices, evaluation, indexing, lengths, storage, trust
+from retrieval import choices, evaluation, indexing, lengths, similarity, storage, trust
 from retrieval import model as models
 from retrieval.archive import Archive
+from retrieval.audit import Audit, audit
 from retrieval.calibration import Calibration
 from retrieval.datasets import Folder, read_folder
+from retrieval.disturbances import named
 from retrieval.errors import ArchiveError, DataError, EvaluationError
 from retrieval.evaluation import Cases, Evaluation
 from retrieval.evidence import Evidence
@@ -23,6 +25,7 @@ from retrieval.lengths import Comparison
 from retrieval.model import ID_LENGTH, Model
 from retrieval.reliability import Reliability
 from retrieval.sandbox import Decoder
+from retrieval.similarity import Similarity
 
 Counter = Callable[..., None]
 
@@ -35,19 +38,17 @@ def evaluate_archive(
     protocol: str,
     bits: int | None,
     progress: Counter,
-) -> Evaluation:
+) -> tuple[Evaluation, Similarity]:
     """Evaluate an archive with the pictures of a folder, or the stored cases of an archive."""
     evaluation.check_protocol(protocol)
     archive = archives.open_archive(where)
-    model = archive.model()
-    if bits is not None:
-        models.check_settings(len(model.ranking), bits, model.about["criterion"])
+    model = _model_with(archive, bits)
     cases = _query_cases(queries, model, splits, bits, progress)
     result = evaluation.evaluate(archive, model, cases, protocol=protocol, bits=bits)
-    if protocol == "paper":  # finds the query itself, of which no chance is given
-        return result
     gallery = evaluation.gallery_for(archive, model, cases, protocol, bits)
-    return replace(result, trust=trust.measured(gallery, cases, model, archive))
+    if protocol != "paper":  # there a query finds itself, and of such no chance is given
+        result = replace(result, trust=trust.measured(gallery, cases, model, archive))
+    return result, similarity.measure(gallery, cases, protocol=protocol)
 
 
 def fit_trust(
@@ -181,6 +182,35 @@ def _source(queries: str, splits: Sequence[str] | None) -> Folder | archives.Arc
             f"There is no folder and no archive {queries}; name the pictures to ask about."
         )
     return archives.open_archive(queries)
+
+
+def audit_archive(
+    where: str,
+    queries: Path,
+    *,
+    splits: Sequence[str] | None,
+    changes: Sequence[str] | None,
+    bits: int | None,
+    progress: Counter,
+) -> Audit:
+    """Ask an archive with the pictures of a folder under each named change; all by default."""
+    applied = named(changes)
+    archive = archives.open_archive(where)
+    model = _model_with(archive, bits)
+    folder = read_folder(queries)
+    chosen = folder.split(splits) if splits else folder
+    with Decoder() as decoder:
+        return audit(
+            archive, model, chosen, applied, bits=bits, read=decoder.read, progress=progress
+        )
+
+
+def _model_with(archive: archives.Archive, bits: int | None) -> Model:
+    """The archive's model; SelectionError unless it can make codes of so many bits."""
+    model = archive.model()
+    if bits is not None:
+        models.check_settings(len(model.ranking), bits, model.about["criterion"])
+    return model
 
 
 def _in_splits(archive: archives.Archive, splits: Sequence[str] | None) -> npt.NDArray[np.bool_]:

@@ -28,7 +28,9 @@ def sample(splits, *, features=16, seed=0):
     values = random.normal(size=(n, features)) * random.uniform(0.5, 2, features)
     values[:, ::2] += (labels == "disk")[:, None]
     names = np.array([f"p{number}" for number in range(n)])
-    cases = Cases(np.zeros((n, 1), np.uint8), labels, names, np.array(splits), names)
+    cases = Cases(
+        np.zeros((n, 1), np.uint8), labels, names, np.array(splits), names, np.full(n, "")
+    )
     return Sample(values.astype(np.float16).astype(np.float64), cases)
 
 

@@ -71,6 +71,26 @@ def test_evaluate_json(world, tmp_path):
     official = call("evaluate", world / "archive", "--queries", world / "folder", "--split", "test",
                     "--protocol", "official")  # fmt: skip
     assert "4 queries against 20 cases, 32 bits, protocol official" in official.stdout
+    alike = result["similarity"]
+    assert alike["cases"] == 20 and alike["own_patient"]["queries"] == 20
+    assert set(alike["ties_at_10"]["cut"]) == {"value", "low", "high"}
+    assert done.stdout.splitlines()[-1].startswith("similarity: ")
+
+
+def test_audit_json(world, tmp_path):
+    done = call("audit", world / "archive", "--queries", world / "folder", "--split", "val",
+                "--changes", "border-only,gamma", "--json", tmp_path / "out.json")  # fmt: skip
+    result = json.loads((tmp_path / "out.json").read_text())
+    assert result["queries"] == 4 and result["archive"]["count"] == 16
+    assert list(result["changes"]) == ["border-only", "gamma-dark", "gamma-bright"]
+    first, unchanged, *lines = done.stdout.splitlines()
+    assert "4 queries against 16 cases, 32 bits, protocol official" in first
+    assert "chance 0.500" in first and unchanged.startswith("unchanged")
+    assert [line.split()[0] for line in lines] == list(result["changes"])
+    assert "Encoded 4 of 4" in done.stderr
+    leaky = call("audit", world / "archive", "--queries", world / "folder", "--split", "train",
+                 "--changes", "crop", expect=1)  # fmt: skip
+    assert "was trained on 16" in leaky.stderr and not leaky.stdout
 
 
 def test_lengths(world, tmp_path):
@@ -168,6 +188,11 @@ def test_inspect(world, tmp_path):
         (("calibrate", "{archive}", "--queries", "{archive}"), "at least 10 patients"),
         (("calibrate", "{archive}", "--queries", "{folder}", "--split", "test"), "split test"),
         (("calibrate", "{archive}", "--queries", "{archive}", "--split", "train"), "trained on"),
+        (("audit", "nowhere", "--queries", "{folder}"), "There is no archive nowhere"),
+        (("audit", "{archive}", "--queries", "/typo"), "is not a folder"),
+        (("audit", "{archive}", "--queries", "{folder}", "--changes", "x"), "no change 'x'"),
+        (("audit", "{archive}", "--queries", "{folder}", "--bits", "12"), "not 12"),
+        (("audit", "{archive}", "--queries", "{folder}", "--json", "/"), "is a folder"),
         (("download", "imagenet", "--out", "/nowhere/x"), "imagenet"),
     ],
 )
@@ -192,6 +217,7 @@ def test_what_a_user_can_mend_is_one_sentence(world, arguments, sentence):
         ("search",),
         ("search", "a", "b", "-k", "x"),
         ("evaluate", "a", "--queries", "b", "--split", ","),
+        ("audit", "a", "--queries", "b", "--changes", ","),
         ("train", "a", "--out", "b", "--modality", "MR"),
     ],
 )
@@ -202,5 +228,5 @@ def test_wrong_usage_exits_2(arguments):
 def test_help_names_every_command():
     text = call("--help").stdout
     for name in ("train", "index", "add", "remove", "search", "inspect", "evaluate", "lengths",
-                 "calibrate", "download", "verify", "bench"):  # fmt: skip
+                 "audit", "crossfit", "calibrate", "download", "verify", "bench"):  # fmt: skip
         assert name in text

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -88,9 +89,7 @@ def test_stored_cases_and_encoded_pictures_agree(archive, folder, model):
 
 def test_a_constant_code_scores_chance(archive, folder, model):
     cases = cases_of_archive(archive, model)
-    constant = evaluation.Cases(
-        np.zeros_like(cases.codes), cases.labels, cases.patients, cases.splits, cases.sha256
-    )
+    constant = replace(cases, codes=np.zeros_like(cases.codes))
     values, chance = evaluation._figures_of_queries(constant, constant, keep_own=False)
     for k in (1, 5, 22):
         np.testing.assert_allclose(values[:, k - 1], chance)
@@ -124,9 +123,7 @@ def test_leaks_are_refused(archive, folder, model, tmp_path):
     with pytest.raises(EvaluationError, match="was trained on 16 of the queries"):
         evaluate(archive, model, cases, protocol="official")
     test = cases_of_folder(folder.split(["test"]), model)
-    renamed = evaluation.Cases(
-        test.codes, test.labels, np.full(len(test), "p0"), test.splits, test.sha256
-    )
+    renamed = replace(test, patients=np.full(len(test), "p0"))
     with pytest.raises(PatientOverlap, match=r"1 patients stand both .* first p0"):
         evaluate(archive, model, renamed, protocol="official")
     root = tmp_path / "copy"

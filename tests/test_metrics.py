@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from retrieval.metrics import bootstrap_interval, query_figures, tie_groups
+from retrieval.metrics import bootstrap_interval, paired_difference, query_figures, tie_groups
 
 
 def figures_of_order(order, relevant_in_all, depth):
@@ -110,3 +110,14 @@ def test_the_interval_draws_patients_not_pictures():
     np.testing.assert_allclose(many, (mean, low, high))
     spread = patients.std(axis=0, ddof=1) / np.sqrt(40)
     np.testing.assert_allclose(high - low, 2 * 1.96 * spread, rtol=0.12)
+
+
+def test_a_paired_difference_is_the_mean_of_differences():
+    random = np.random.default_rng(4)
+    hard = random.random((30, 1))
+    groups = np.arange(30) // 2
+    mean, low, high = paired_difference(hard + 0.1, hard, groups)
+    np.testing.assert_allclose((mean, low, high), 0.1)  # what all queries share has no spread
+    other = random.random((30, 1))
+    mean, low, high = paired_difference(other, hard, groups)
+    assert mean == pytest.approx((other - hard).mean()) and low < mean < high

@@ -1,0 +1,110 @@
+"""Training jobs: what may be fitted on, and cross-fitting against folds put together by hand."""
+
+import json
+
+import numpy as np
+import pytest
+
+from retrieval import evaluation, learning
+from retrieval import model as models
+from retrieval.datasets import read_folder
+from retrieval.errors import DataError, TrainingError
+from retrieval.evidence import Evidence
+from retrieval.learning import Plan, TrainingSet, cross_fit, patient_folds, training_split
+from tests import small
+
+PLAN = Plan("small", "CT", 32, "MID", {"epochs": 0, "seed": 3})
+
+
+def quiet(_):
+    return lambda *_: None
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return small.write_folder(tmp_path_factory.mktemp("pictures") / "folder", patients=16)
+
+
+@pytest.fixture(scope="module")
+def job(root, tmp_path_factory):
+    out = tmp_path_factory.mktemp("job") / "run"
+    result, evidence = cross_fit(root, out, PLAN, splits=["train", "val"], folds=3, progress=quiet)
+    return out, result, evidence
+
+
+def test_only_named_splits_are_fitted_on_and_test_never(root):
+    folder = read_folder(root)
+    assert {case.split for case in training_split(folder).cases} == {"train"}
+    both = training_split(folder, ["train", "val"])
+    assert {case.split for case in both.cases} == {"train", "val"}
+    with pytest.raises(DataError, match="ever fitted on split test"):
+        training_split(folder, ["train", "test"])
+
+
+def pictures(labels, patients):
+    n = len(labels)
+    blank = np.full(n, "")
+    return TrainingSet([None] * n, np.array(labels), np.array(patients), blank, blank)
+
+
+def test_folds_keep_patients_whole_and_labels_even():
+    random = np.random.default_rng(0)
+    patients = np.repeat(np.arange(60), random.integers(1, 5, 60))
+    labels = np.where(patients % 2, "disk", "bar")
+    fold = patient_folds(pictures(labels, patients.astype(str)), 5, seed=0)
+    for patient in range(60):
+        assert len(set(fold[patients == patient])) == 1
+    for number in range(5):
+        assert abs((labels[fold == number] == "bar").mean() - (labels == "bar").mean()) < 0.15
+    other = patient_folds(pictures(labels, patients.astype(str)), 5, seed=1)
+    assert not np.array_equal(fold, other)
+
+
+def test_too_few_patients_cannot_be_dealt():
+    with pytest.raises(DataError, match="at least 3 patients of each label"):
+        patient_folds(pictures(["bar", "bar", "disk", "disk", "disk"], list("aabcd")), 3, seed=0)
+
+
+def test_each_picture_is_asked_of_the_model_that_never_saw_its_patient(root, job):
+    out, result, evidence = job
+    pictures = learning._read(root, ["train", "val"], quiet)
+    fold = patient_folds(pictures, 3, seed=3)
+    assert result.overall.queries == len(pictures) and result.protocol == "cross-fitted"
+    values = np.zeros((len(pictures), 4 * evaluation.DEPTH + 1))
+    for number in range(3):
+        model = models.load(out / f"fold-{number}")
+        own, others = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
+        assert not any(model.saw(sha256) for sha256 in pictures.sha256[own])
+        assert all(model.saw(sha256) for sha256 in pictures.sha256[others])
+        bits = np.unpackbits(model.codes(model.encode(pictures.pixels)), axis=1)
+        distance = (bits[own, None] != bits[None, others]).sum(axis=2)
+        assert np.array_equal(evidence.distances[np.ix_(own, others)], distance)
+        assert not evidence.allowed[np.ix_(own, own)].any()
+        values[own, 9] = [
+            np.interp(
+                10,
+                np.concatenate([[0], np.cumsum(np.bincount(row))]),
+                np.concatenate([[0], np.cumsum(np.bincount(row, weights=right))]),
+            )
+            / 10
+            for row, right in zip(
+                distance, pictures.labels[others] == pictures.labels[own, None], strict=True
+            )
+        ]
+    assert result.overall.at_k["precision"][0, 9] == pytest.approx(values[:, 9].mean())
+
+
+def test_results_are_stored_and_a_second_run_uses_the_models(root, job, monkeypatch):
+    out, result, evidence = job
+    assert json.loads((out / learning.RESULT).read_text()) == result.json()
+    stored = Evidence.load(out / learning.EVIDENCE)
+    assert np.array_equal(stored.distances, evidence.distances) and stored.bits == 32
+    monkeypatch.setattr(learning, "_learn", lambda *_: pytest.fail("trained again"))
+    again, _ = cross_fit(root, out, PLAN, splits=["train", "val"], folds=3, progress=quiet)
+    assert again.json() == result.json()
+
+
+def test_models_of_another_recipe_are_refused(root, job):
+    other = Plan("small", "CT", 32, "MID", {"epochs": 0, "seed": 3, "margin": 0.5})
+    with pytest.raises(TrainingError, match="other pictures or settings"):
+        cross_fit(root, job[0], other, splits=["train", "val"], folds=3, progress=quiet)
