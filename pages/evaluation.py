@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.common import charts, choices, figures, shelf, words
+from pages.common import charts, choices, figures, robustness, shelf, sureness, words
 
 COLUMNS = {
     "precision": "Precision",
@@ -73,6 +73,16 @@ else:
         "value. Recall is the share of all cases with the query's label. AP divides by the "
         "matches found, as the paper does, and so flatters: read precision first."
     )
+    if "trust" in about:
+        st.subheader("Do stated chances come true", anchor=False)
+        sureness.section(about["trust"])
+    if "similarity" in about:
+        st.subheader("Near means alike, not only the same label", anchor=False)
+        robustness.similarity(about["similarity"])
+    changed = figures.audit(report) if protocol == words.PROTOCOLS[0].name else None
+    if changed:
+        st.subheader("The same scans with letters, borders and contrast changed", anchor=False)
+        robustness.changes(changed)
     st.caption(
         words.plain(
             f"{words.count(about['queries'], 'query', 'queries')} against "

@@ -158,6 +158,9 @@ def _parser() -> argparse.ArgumentParser:
     report = command(_report, "Put the stored results into a document, between its marks.")
     report.add_argument("document", type=Path)
 
+    card = command(_card, "Write the card of a shipped model from its stored evaluations.")
+    card.add_argument("model")
+
     bench = command(_bench, "Time the parts against plain implementations, as ratios in one run.")
     bench.add_argument("--json", type=Path, metavar="OUT")
     return parser
@@ -338,7 +341,7 @@ def _described(report: dict[str, object]) -> str:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from retrieval import pipeline, report, storage
+    from retrieval import pipeline, storage, tables
     from retrieval.errors import EvaluationError
 
     if options.json is not None:
@@ -356,11 +359,11 @@ def _evaluate(options: argparse.Namespace) -> None:
     _print_figures(result)
     print(_similarity(alike.json()))
     if result.trust is not None:
-        print(report.trust_line(result.trust.json()))
+        print(tables.trust_line(result.trust.json()))
 
 
 def _print_figures(result: Evaluation) -> None:
-    from retrieval import report
+    from retrieval import tables
 
     print(
         f"{result.overall.queries} queries against {result.archive_count} cases, "
@@ -372,15 +375,15 @@ def _print_figures(result: Evaluation) -> None:
     for name, curves in groups.items():
         found = curves.json()
         figures = [
-            f"P@{k} {report.interval(found['at_k'][str(k)]['precision'])}" for k in report.DEPTHS
+            f"P@{k} {tables.interval(found['at_k'][str(k)]['precision'])}" for k in tables.DEPTHS
         ]
-        figures.append(f"mAP {report.interval(found['map'])}")
+        figures.append(f"mAP {tables.interval(found['map'])}")
         print(f"{name} ({curves.queries}; chance {curves.chance:.3f}): {', '.join(figures)}")
 
 
 def _similarity(found: dict[str, Any]) -> str:
     """One line for what `similarity` holds."""
-    from retrieval.report import interval
+    from retrieval.tables import interval
 
     ties, own, finer = found["ties_at_10"], found["own_patient"], found["subtypes"]
     parts = [
@@ -404,7 +407,7 @@ def _similarity(found: dict[str, Any]) -> str:
 def _audit(options: argparse.Namespace) -> None:
     from retrieval import pipeline, storage
     from retrieval.errors import EvaluationError
-    from retrieval.report import interval
+    from retrieval.tables import interval
 
     if options.json is not None:
         storage.require_file(options.json, EvaluationError)
@@ -433,7 +436,7 @@ def _audit(options: argparse.Namespace) -> None:
 
 
 def _calibrate(options: argparse.Namespace) -> None:
-    from retrieval import pipeline, report
+    from retrieval import pipeline, tables
 
     archive, figures = pipeline.calibrate(
         options.archive,
@@ -449,14 +452,14 @@ def _calibrate(options: argparse.Namespace) -> None:
         f"{calibration.patients} patients: temperature {calibration.temperature:g}, "
         f"slope {calibration.slope:.3f}, answered from a chance of {calibration.threshold:.3f}."
     )
-    print(report.trust_line(figures.json()))
+    print(tables.trust_line(figures.json()))
     if not calibration.informative:
         print("The rankings say no more of a label than its share of the archive; "
               "chances will be those shares, and no query is answered.")  # fmt: skip
 
 
 def _lengths(options: argparse.Namespace) -> None:
-    from retrieval import pipeline, report, storage
+    from retrieval import pipeline, storage, tables
     from retrieval.errors import EvaluationError
 
     if options.json is not None:
@@ -475,9 +478,9 @@ def _lengths(options: argparse.Namespace) -> None:
         f"features; {result['draws']} random draws (in brackets their standard deviation); "
         "95 % intervals over patients.\n"
     )
-    print(report.lengths_tables(result))
+    print(tables.lengths_tables(result))
     print("\nP@10 of bits and of the same columns real-valued, and shares of distinct codes:\n")
-    print(report.floats_table(result, "P@10"))
+    print(tables.floats_table(result, "P@10"))
 
 
 def _download(options: argparse.Namespace) -> None:
@@ -524,6 +527,14 @@ def _report(options: argparse.Namespace) -> None:
 
     report.update(options.document)
     print(f"The results in {options.document} are up to date.")
+
+
+def _card(options: argparse.Namespace) -> None:
+    from retrieval import card, model
+
+    found = model.load(options.model)
+    card.write(found)
+    print(f"The card of model {found.name} is in {found.folder / card.CARD}.")
 
 
 def _bench(options: argparse.Namespace) -> None:

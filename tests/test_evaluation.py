@@ -90,7 +90,7 @@ def test_stored_cases_and_encoded_pictures_agree(archive, folder, model):
 def test_a_constant_code_scores_chance(archive, folder, model):
     cases = cases_of_archive(archive, model)
     constant = replace(cases, codes=np.zeros_like(cases.codes))
-    values, chance = evaluation._figures_of_queries(constant, constant, keep_own=False)
+    values, chance = evaluation.figures_of_queries(constant, constant)
     for k in (1, 5, 22):
         np.testing.assert_allclose(values[:, k - 1], chance)
 

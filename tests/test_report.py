@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from retrieval import report
+from retrieval import report, tables
 from retrieval.errors import EvaluationError
+from retrieval.results import read_result
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -16,10 +17,10 @@ def test_the_readme_holds_the_stored_results():
 
 
 def test_the_table_shows_the_figures_of_the_files():
-    result = report.read_result("covid-ct-official")
+    result = read_result("covid-ct-official")
     figure = result["at_k"]["10"]["precision"]
     row = next(
-        line for line in report.results_table().splitlines() if line.startswith("| `ct` on COVID")
+        line for line in tables.results_table().splitlines() if line.startswith("| `ct` on COVID")
     )
     assert f"{figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]" in row
     assert f"{result['queries']} against {result['archive']['count']}" in row
@@ -30,7 +31,7 @@ def test_a_document_without_marks_is_refused(tmp_path):
     with pytest.raises(EvaluationError, match="no part between"):
         report.update(tmp_path / "x.md")
     with pytest.raises(EvaluationError, match="no stored result"):
-        report.read_result("nowhere")
+        read_result("nowhere")
 
 
 def comparison():
@@ -64,16 +65,16 @@ def comparison():
 
 
 def test_lengths_table():
-    head, line, first, last = report.lengths_table(comparison(), "P@10").splitlines()
+    head, line, first, last = tables.lengths_table(comparison(), "P@10").splitlines()
     assert head == "| Bits | MID | MIQ | FCQ | Variance | Random | MID - random |"
     assert line.count("---") == 7
     cells = "0.500 | 0.510 | 0.520 | 0.530 | 0.440 (0.011) | +0.000 [-0.050, +0.050] |"
     assert (first, last) == (f"| 8 | {cells}", f"| 16 (all) | {cells}")
-    assert "0.900 (0.022)" in report.lengths_table(comparison(), "mAP")
+    assert "0.900 (0.022)" in tables.lengths_table(comparison(), "mAP")
 
 
 def test_floats_table():
-    first = report.floats_table(comparison(), "P@10", "MIQ").splitlines()[2]
+    first = tables.floats_table(comparison(), "P@10", "MIQ").splitlines()[2]
     assert first == (
         "| 8 | 0.510 | 0.610 | 0.620 | +0.020 [-0.030, +0.070] | -0.030 [-0.080, +0.020] "
         "| 0.750 | 0.875 |"
@@ -81,8 +82,8 @@ def test_floats_table():
 
 
 def test_each_table_stands_between_its_own_marks(monkeypatch):
-    stored = {"results": report.read_result, "lengths/x-val": comparison()}
-    monkeypatch.setattr(report, "results_table", lambda: "RESULTS")
+    stored = {"lengths/x-val": comparison()}
+    monkeypatch.setitem(report.NAMED, "results", lambda: "RESULTS")
     monkeypatch.setattr(report, "read_result", stored.__getitem__)
     made = "made by python -m retrieval report"
     text = (
@@ -90,9 +91,9 @@ def test_each_table_stands_between_its_own_marks(monkeypatch):
         f"<!-- results: {made} -->\nold\n\nold <!-- end of results --> c"
     )
     found = report.with_results(text)
-    tables = report.lengths_tables(comparison())
+    made_tables = tables.lengths_tables(comparison())
     assert found == (
-        f"a <!-- lengths/x-val: {made} -->\n{tables}\n<!-- end of lengths/x-val --> b "
+        f"a <!-- lengths/x-val: {made} -->\n{made_tables}\n<!-- end of lengths/x-val --> b "
         f"<!-- results: {made} -->\nRESULTS\n<!-- end of results --> c"
     )
     assert report.with_results(found) == found

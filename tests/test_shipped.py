@@ -10,7 +10,7 @@ from retrieval.archive import open_archive
 from retrieval.choices import sample_of_archive
 from retrieval.evaluation import cases_of_archive, evaluate
 from retrieval.lengths import DRAWS, compare
-from retrieval.report import read_result
+from retrieval.results import read_result
 
 PICTURES = Path(__file__).parents[2] / "shared" / "data" / "covid-ct"
 needs_pictures = pytest.mark.skipif(

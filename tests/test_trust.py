@@ -96,7 +96,7 @@ def test_evidence_leaves_out_the_own_patient_and_picture(world):
             evidence.allowed[query], cases.patients != cases.patients[query]
         )
     assert evidence.pictures[0] == cases.sha256[0][:16]
-    kept = np.stack(list(allowed_cases(cases, cases, keep_own=True)))
+    kept = np.stack(list(allowed_cases(cases, cases, without=())))
     assert kept.all()
 
 
@@ -258,7 +258,7 @@ def test_a_shipped_archive_is_calibrated_as_a_copy_only(tmp_path):
 
 def evaluated(archive, queries, **options):
     options = {"splits": ["val"], "protocol": "official", "bits": None, **options}
-    return pipeline.evaluate_archive(str(archive), str(queries), **options, progress=quiet)
+    return pipeline.evaluate_archive(str(archive), str(queries), **options, progress=quiet)[0]
 
 
 def test_evaluate_gains_trust(world):

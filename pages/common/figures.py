@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from pages.common import words
-from retrieval import report
+from retrieval import results
 from retrieval.archive import Archive
 
 PRINTED = "paper-printed"
@@ -60,7 +60,7 @@ def reports() -> list[Report]:
     known = [protocol.name for protocol in words.PROTOCOLS]
     found = [
         Report(name.removesuffix(f"-{about['protocol']}"), about)
-        for name, about in ((name, report.read_result(name)) for name in report.stored())
+        for name, about in ((name, results.read_result(name)) for name in results.stored())
         if about.get("protocol") in known
     ]
     return sorted(found, key=lambda one: (one.archive, known.index(one.protocol)))
@@ -69,8 +69,17 @@ def reports() -> list[Report]:
 @st.cache_data(show_spinner=False)
 def printed(archive: str) -> Json | None:
     """What the source paper prints for this archive: source, queries, figures at k; or None."""
-    found = report.read_result(PRINTED)
+    found = results.read_result(PRINTED)
     return found if archive in found["archives"] else None
+
+
+def audit(measured: Report) -> Json | None:
+    """What changes of the queries' pictures did, if it was measured on the same archive."""
+    for name in results.audits():
+        found = results.read_result(name)
+        if found["archive"]["id"] == measured.about["archive"]["id"]:
+            return found
+    return None
 
 
 def trust(archive: Archive, k: int) -> str:

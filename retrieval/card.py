@@ -1,0 +1,106 @@
+"""The card of a shipped model: what it is, what it learned from, how well it does, its limits.
+
+Made from the model's manifest and the stored evaluations of that very model, so
+that no figure is copied by hand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from retrieval import results, tables
+from retrieval.errors import EvaluationError
+from retrieval.model import Model
+from retrieval.storage import Json, replace_bytes
+
+CARD = "CARD.md"
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """What has to be said about training data."""
+
+    name: str
+    origin: str
+    licence: str
+    limits: tuple[str, ...]
+
+
+COVID_CT = DataSet(
+    "COVID-CT (Zhao, Zhang, He, Xie, arXiv:2003.13865)",
+    "746 slices cut from published papers and teaching sites, 384 patients, official split.",
+    "No licence is known; the pictures belong to their authors and publishers and do not ship.",
+    (
+        "Window, crop, borders and letters differ by source and partly tell the label.",
+        '"No COVID-19" mixes normal lungs and other diseases.',
+        "Two test pictures also stand in the train split under the other label.",
+        "Scans of other hospitals and scanners were not measured here.",
+    ),
+)
+PNEUMONIA = DataSet(
+    "Chest X-rays of children (Kermany, Zhang, Goldbaum, DOI 10.17632/rscbjbr9sj.2)",
+    "5,856 frontal X-rays; 551 that share a number with a test patient are left out.",
+    "Creative Commons Attribution 4.0.",
+    (
+        "Children aged 1 to 5 in one hospital: it says little about adults.",
+        "The copies at hand were squashed to squares, and the squashing itself tells the label.",
+        "The test split holds more normal pictures than the train split.",
+    ),
+)
+# Shipped model -> its data; the evaluations that a card prints are found by the model's id.
+DATA = {"ct": COVID_CT, "ct-paper": COVID_CT, "xray": PNEUMONIA, "xray-paper": PNEUMONIA}
+NETWORKS = {
+    "lite": "EfficientNet-Lite0 from ImageNet weights (Apache License 2.0), its stages 4 to 6 and "
+    "a linear layer trained further, pooled means and spreads, mirror image averaged",
+    "paper": "the paper's 13-layer Siamese network at 335 x 580, trained from random weights",
+}
+ALWAYS = (
+    "Not for diagnosis: it shows similar pictures, and a similar picture can have another cause.",
+    "8-bit pictures hold no Hounsfield units: the result depends on how they were exported.",
+    "Codes can find a person again: treat them as personal data.",
+)
+
+
+def card(model: Model) -> str:
+    """The card of a shipped model as Markdown; EvaluationError if nothing was measured."""
+    if model.name not in DATA:
+        raise EvaluationError(
+            f"Model {model.name} does not ship; cards are made for those that do."
+        )
+    data, training = DATA[model.name], model.about["training"]
+    settings = ", ".join(f"{name} {value}" for name, value in training["recipe"].items())
+    splits = " and ".join(training.get("splits", ["train"]))
+    sections = [
+        f"# Model card: {model.name}",
+        f"Id {model.id}. {model.modality}; codes of {model.bits} bits, from features chosen by mRMR "
+        f"({model.about['criterion']}). Network: {NETWORKS[model.encoder_name]}.",
+        "## Data",
+        f"{data.name}. {data.origin} {data.licence}",
+        f"Trained on {training['pictures']:,} pictures of {training['patients']:,} patients "
+        f"(split {splits}), labels {', '.join(training['labels'])}. The test split decided nothing. "
+        f"Data fingerprint {training['data'][:16]}.",
+        f"Recipe: {settings}.",
+        "## Figures",
+        tables.results_table(_measured(model)),
+        "95 % intervals over patients, expected over ties. In-sample rows flatter.",
+        "## Limits",
+        "\n".join(f"- {limit}" for limit in (*ALWAYS, *data.limits)),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _measured(model: Model) -> list[str]:
+    """Names of the tabled evaluations that were made with this model, in the table's order."""
+    names = [name for name in tables.TABLES if _model_of(results.read_result(name)) == model.id]
+    if not names:
+        raise EvaluationError(f"No evaluation of model {model.name} ({model.id}) is stored.")
+    return names
+
+
+def _model_of(result: Json) -> str:
+    return result["model"]["id"]
+
+
+def write(model: Model) -> None:
+    """Write a model's card into its folder."""
+    replace_bytes(model.folder / CARD, card(model).encode())

@@ -1,0 +1,34 @@
+"""The evaluations that ship in assets/results, read back as they were written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from retrieval.errors import EvaluationError
+from retrieval.storage import Json
+
+RESULTS = Path(__file__).resolve().parents[1] / "assets" / "results"
+LENGTHS = "lengths/"  # sub-folder of the comparisons of code lengths
+AUDITS = "audit/"  # and of the answers to changed pictures
+
+
+def read_result(name: str) -> Json:
+    """A stored result by its name, such as lengths/NAME; EvaluationError if there is none."""
+    path = RESULTS / f"{name}.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise EvaluationError(
+            f"There is no stored result {name}; make it with --json {path.name}."
+        ) from None
+
+
+def stored() -> list[str]:
+    """Names of the stored evaluations, sorted."""
+    return sorted(path.stem for path in RESULTS.glob("*.json"))
+
+
+def audits() -> list[str]:
+    """Names of the stored audits of changed pictures, sorted."""
+    return sorted(f"{AUDITS}{path.stem}" for path in (RESULTS / AUDITS).glob("*.json"))

@@ -1,0 +1,228 @@
+"""Evaluations as Markdown tables, each figure with its 95 % interval."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from retrieval.results import read_result
+from retrieval.storage import Json
+
+DEPTHS = (1, 5, 10, 50)
+
+# File in assets/results -> how a reader should understand it, the honest one first.
+TABLES = {
+    "covid-ct-paper-official": "`ct-paper` on COVID-CT, new patients (official test split)",
+    "covid-ct-official": "`ct` on COVID-CT, new patients (official test split)",
+    "covid-ct-paper-paper": "`ct-paper`, the source paper's protocol: in-sample, finds itself",
+    "covid-ct-paper": "`ct`, the source paper's protocol: in-sample, finds itself",
+    "sample-ct-paper-official": "`ct-paper` on the synthetic sample, new patients",
+    "sample-ct-official": "`ct` on the synthetic sample, new patients",
+}
+
+
+def results_table(names: Sequence[str] = tuple(TABLES)) -> str:
+    """A Markdown table of stored evaluations, each figure with its 95 % interval."""
+    head = ["Evaluation", "Queries", *(f"P@{k}" for k in DEPTHS), "mAP", "AP@5 (paper's)", "Chance"]
+    rows = []
+    for name in names:
+        result = read_result(name)
+        at_k = result["at_k"]
+        cells = [
+            TABLES[name],
+            f"{result['queries']} against {result['archive']['count']}",
+            *(interval(at_k[str(k)]["precision"]) for k in DEPTHS),
+            interval(result["map"]),
+            interval(at_k["5"]["ap_paper"]),
+            f"{result['chance']:.3f}",
+        ]
+        rows.append(cells)
+    return _table(head, rows)
+
+
+def interval(figure: Json) -> str:
+    """A figure as "0.512 [0.471, 0.550]"."""
+    return f"{figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"
+
+
+def lengths_table(result: Json, name: str) -> str:
+    """A Markdown table of one figure (P@1, P@10, P@50 or mAP): a row a length, a column a choice.
+
+    `result` is what `lengths --json` writes. Random columns are given as their
+    mean and, in brackets, the standard deviation over the draws.
+    """
+
+    def row(found: Json) -> list[str]:
+        random = found["random"]
+        deviation = _figure(random["spread"]["deviation"], name)
+        return [
+            *(_value(found[choice]["bits"], name) for choice in ("MID", "MIQ", "FCQ", "variance")),
+            f"{_value(random['bits'], name)} ({deviation:.3f})",
+            difference(_figure(found["MID"]["minus_random"], name)),
+        ]
+
+    head = ["Bits", "MID", "MIQ", "FCQ", "Variance", "Random", "MID - random"]
+    return _table(head, [[_length(bits, result), *row(f)] for bits, f in result["lengths"].items()])
+
+
+def floats_table(result: Json, name: str, choice: str = "MID") -> str:
+    """A Markdown table of one figure of one choice's bits and of the same columns real-valued.
+
+    The last two columns are the shares of distinct codes, of this choice and of random columns.
+    """
+
+    def row(found: Json) -> list[str]:
+        chosen = found[choice]
+        return [
+            _value(chosen["bits"], name),
+            *(_value(figures, name) for figures in chosen["floats"].values()),
+            *(difference(_figure(less, name)) for less in chosen["minus_floats"].values()),
+            *(f"{side['distinct']:.3f}" for side in (chosen, found["random"])),
+        ]
+
+    distances = [*next(iter(result["lengths"].values()))[choice]["floats"]]
+    less = [f"Bits - {distance}" for distance in distances]
+    head = ["Bits", choice, *distances, *less, "Distinct", "Random distinct"]
+    return _table(head, [[_length(bits, result), *row(f)] for bits, f in result["lengths"].items()])
+
+
+def lengths_tables(result: Json) -> str:
+    """P@10 and mAP of a comparison of code lengths, each with a line that says what it is."""
+    return "\n\n".join(
+        f"{name} of `{result['model']['name']}`, {result['queries']} queries "
+        f"(split {' + '.join(result['splits'])}) against {result['archive']['count']} cases, "
+        f"chance {result['chance']:.3f}:\n\n"
+        f"{lengths_table(result, name)}"
+        for name in ("P@10", "mAP")
+    )
+
+
+def _figure(found: Json, name: str) -> Any:
+    """The part of a result that is about P@k or mAP."""
+    return found["map"] if name == "mAP" else found["at_k"][name.removeprefix("P@")]["precision"]
+
+
+def _value(found: Json, name: str) -> str:
+    return f"{_figure(found, name)['value']:.3f}"
+
+
+def _length(bits: str, result: Json) -> str:
+    return f"{bits} (all)" if int(bits) == result["features"] else bits
+
+
+def difference(figure: Json) -> str:
+    """A difference as "+0.012 [-0.020, +0.042]"; never -0.000."""
+    return "{value:+z.3f} [{low:+z.3f}, {high:+z.3f}]".format(**figure)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
+    return "\n".join([lines[0], f"|{'---|' * len(head)}", *lines[1:]])
+
+
+def audit_table(result: Json) -> str:
+    """A Markdown table of what changes of the queries' pictures do to P@10."""
+    head = ["Change of the query's picture", "P@10", "Difference", "Kept of the first 10"]
+    unchanged = interval(result["unchanged"]["precision_at_10"])
+    rows = [["None", unchanged, "", ""]]
+    for effect in result["changes"].values():
+        rows.append(
+            [
+                effect["description"].rstrip("."),
+                interval(effect["precision_at_10"]),
+                difference(effect["difference"]),
+                f"{effect['overlap_at_10']['value']:.3f}",
+            ]
+        )
+    return _table(head, rows)
+
+
+def similarity_table() -> str:
+    """A Markdown table of the similarity figures of the stored official evaluations."""
+    head = [
+        "Evaluation",
+        "Distinct codes",
+        "Rank 10 cuts a tie",
+        "Own patient's slices found",
+        "P@10 of subtypes (chance)",
+    ]
+    rows = []
+    for name, title in TABLES.items():
+        result = read_result(name)
+        found = result.get("similarity")
+        if found is None or result["protocol"] != "official":
+            continue
+        own, finer = found["own_patient"], found["subtypes"]
+        rows.append(
+            [
+                title,
+                f"{found['distinct_codes']:.3f} of {found['cases']}",
+                interval(found["ties_at_10"]["cut"]),
+                f"{interval(own['recall_at_10'])} ({own['queries']})" if own else "",
+                f"{interval(finer['precision_at_10'])} ({finer['chance']:.3f})" if finer else "",
+            ]
+        )
+    return _table(head, rows)
+
+
+def trust_table() -> str:
+    """A Markdown table of how far stated chances came true in the stored official evaluations."""
+    head = [
+        "Evaluation",
+        "Log loss (shares)",
+        "Brier (shares)",
+        "Calibration error (if true)",
+        "P@10 of all, of the surest 80 %",
+        "Gain",
+    ]
+    rows = []
+    for name, title in TABLES.items():
+        found = read_result(name).get("trust")
+        if found is None:
+            continue
+        error = found["calibration_error"]
+        at = {round(100 * point["coverage"]): point["p_at_10"] for point in found["risk_coverage"]}
+        rows.append(
+            [
+                title,
+                f"{found['log_loss']['value']:.3f} ({found['log_loss_of_shares']['value']:.3f})",
+                f"{found['brier']['value']:.3f} ({found['brier_of_shares']['value']:.3f})",
+                f"{error['value']:.3f} ({error['perfect_low']:.3f} to {error['perfect_high']:.3f})",
+                f"{at[100]:.3f}, {at[80]:.3f}",
+                difference(found["gain_at_80"]),
+            ]
+        )
+    return _table(head, rows)
+
+
+def printed_table() -> str:
+    """A Markdown table of the paper's printed means beside the same protocol here."""
+    printed = read_result("paper-printed")
+    names = ("covid-ct-paper-paper", "covid-ct-paper")
+    found = [read_result(name)["per_label"]["covid"]["at_k"] for name in names]
+    head = [
+        "k",
+        "Paper, printed",
+        *(f"`{model}`, every COVID query" for model in ("ct-paper", "ct")),
+    ]
+    rows = [
+        [k, f"{figures['precision']:.3f}", *(interval(at_k[k]["precision"]) for at_k in found)]
+        for k, figures in printed["at_k"].items()
+    ]
+    return _table(head, rows)
+
+
+def trust_line(trust: Json) -> str:
+    """What a measured calibration amounts to, in one line."""
+    error, surest = trust["calibration_error"], trust["risk_coverage"]
+    p_at_10 = {round(100 * point["coverage"]): point["p_at_10"] for point in surest}
+    how = "cross-validated" if trust["cross_validated_queries"] else "held out"
+    return (
+        f"Chances ({trust['queries']} queries, {how}): "
+        f"log loss {trust['log_loss']['value']:.3f} (plain shares "
+        f"{trust['log_loss_of_shares']['value']:.3f}), Brier {trust['brier']['value']:.3f} "
+        f"({trust['brier_of_shares']['value']:.3f}), calibration error {error['value']:.3f} "
+        f"(true chances: {error['perfect_low']:.3f} to {error['perfect_high']:.3f}); "
+        f"P@10 {p_at_10[100]:.3f} of all, {p_at_10[80]:.3f} of the surest 80 %, "
+        f"gain {interval(trust['gain_at_80'])}."
+    )

@@ -1,0 +1,29 @@
+"""Cards of shipped models say what the manifests and stored results say."""
+
+import pytest
+
+from retrieval import card, results
+from retrieval import model as models
+from retrieval.errors import EvaluationError
+
+
+@pytest.mark.parametrize("name", models.shipped())
+def test_a_shipped_card_is_the_one_its_evaluations_give(name):
+    model = models.load(name)
+    text = (model.folder / card.CARD).read_text(encoding="utf-8")
+    assert text == card.card(model), f"run: python -m retrieval card {name}"
+    assert model.id in text and f"codes of {model.bits} bits" in text
+    for stored in card._measured(model):
+        value = results.read_result(stored)["at_k"]["10"]["precision"]["value"]
+        assert f"{value:.3f} [" in text
+
+
+def test_a_model_that_does_not_ship_has_no_card(model):
+    with pytest.raises(EvaluationError, match="does not ship"):
+        card.card(model)
+
+
+def test_a_card_without_figures_is_refused(monkeypatch):
+    monkeypatch.setattr(card, "_model_of", lambda result: "another")
+    with pytest.raises(EvaluationError, match="No evaluation of model ct "):
+        card.card(models.load("ct"))
