@@ -174,6 +174,7 @@ def _add_training(command: argparse.ArgumentParser, out: str) -> None:
     command.add_argument("--bits", type=int, default=64, help="code length, a multiple of 8")
     command.add_argument("--criterion", default="MID", help="mRMR criterion: MID, MIQ or FCQ")
     command.add_argument("--modality", default="CT", choices=("CT", "X-ray"))
+    command.add_argument("--start", default="", help="full model whose weights to begin with")
     for name, kind in TRAINING_SETTINGS.items():
         command.add_argument(f"--{name.replace('_', '-')}", type=kind, default=argparse.SUPPRESS)
 
@@ -240,6 +241,7 @@ def _plan(options: argparse.Namespace):
         bits=options.bits,
         criterion=options.criterion,
         settings={name: getattr(options, name) for name in sorted(named)},
+        start=options.start,
     )
 
 

@@ -77,8 +77,8 @@ def card(model: Model) -> str:
         "## Data",
         f"{data.name}. {data.origin} {data.licence}",
         f"Trained on {training['pictures']:,} pictures of {training['patients']:,} patients "
-        f"(split {splits}), labels {', '.join(training['labels'])}. The test split decided nothing. "
-        f"Data fingerprint {training['data'][:16]}.",
+        f"(split {splits}), labels {', '.join(training['labels'])}. The test split decided "
+        f"nothing. Data fingerprint {training['data'][:16]}.",
         f"Recipe: {settings}.",
         "## Figures",
         tables.results_table(_measured(model)),

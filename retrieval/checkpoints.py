@@ -11,12 +11,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from retrieval.encoder import EncoderSpec
+from retrieval.encoder import EncoderSpec, Tensors
 from retrieval.errors import TrainingError
 from retrieval.storage import replace_json
 
@@ -100,6 +101,14 @@ def run_identity(
         "data": data.hexdigest(),
         "device": device(),
     }
+
+
+def digest(tensors: Tensors) -> str:
+    """A checksum of named arrays."""
+    found = hashlib.sha256()
+    for name in sorted(tensors):
+        found.update(name.encode() + np.ascontiguousarray(tensors[name]).tobytes())
+    return found.hexdigest()
 
 
 def device() -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -38,20 +39,40 @@ Rows = npt.NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Plan:
-    """What model to make: `settings` are fields of the encoder's recipe that are not the usual."""
+    """What model to make.
+
+    settings : fields of the encoder's recipe that are not the usual.
+    start : a full model whose weights the paper's network starts from, instead of random ones.
+    """
 
     encoder_name: str
     modality: str
     bits: int
     criterion: str
     settings: Mapping[str, float]
+    start: str = ""
 
     def check(self) -> None:
         """Refuse whatever can be refused before the long work."""
         from retrieval.encoder import spec_named
 
-        models.check_settings(spec_named(self.encoder_name).features, self.bits, self.criterion)
+        spec = spec_named(self.encoder_name)
+        models.check_settings(spec.features, self.bits, self.criterion)
         self.recipe()
+        first = self.first_model()
+        if first is None:
+            return
+        if spec.pretrained or first.encoder_name != self.encoder_name:
+            raise ModelError(
+                f"Training cannot start from model {first.name}: it has another network than "
+                f"{self.encoder_name}, or that one brings its own first weights."
+            )
+        if len(first.columns) < len(first.ranking):
+            raise ModelError(f"Model {first.name} is pruned; start from the full one.")
+
+    def first_model(self) -> Model | None:
+        """The model that training starts from, if any."""
+        return models.load(self.start) if self.start else None
 
     def recipe(self):
         """The whole recipe; SettingError for a value that no run can use."""
@@ -156,10 +177,11 @@ def _learn(
     from retrieval.training import train
     from retrieval.transfer import transfer
 
-    spec, recipe = spec_named(plan.encoder_name), plan.recipe()
+    spec, recipe, first = spec_named(plan.encoder_name), plan.recipe(), plan.first_model()
     checkpoints = out.with_name(f"{out.name}.partial")
     labels = pictures.labels.tolist()
-    tensors = (transfer if spec.pretrained else train)(
+    job = transfer if spec.pretrained else partial(train, start=first and first.weights())
+    tensors = job(
         pictures.pixels,
         labels,
         pictures.patients.tolist(),
@@ -180,6 +202,7 @@ def _learn(
         trained_on=pictures.sha256.tolist(),
         training={
             "recipe": asdict(recipe),
+            "start": first.id if first else "",
             "pictures": len(pictures),
             "patients": len(np.unique(pictures.patients)),
             "labels": np.unique(pictures.labels).tolist(),

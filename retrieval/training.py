@@ -16,8 +16,15 @@ import torch
 from torch import Tensor
 
 from retrieval.augmentation import augmentation, standardise
-from retrieval.checkpoints import Checkpoints, device, run_identity
-from retrieval.encoder import EncoderSpec, FloatImage, PaperNetwork, to_tensors
+from retrieval.checkpoints import Checkpoints, device, digest, run_identity
+from retrieval.encoder import (
+    EncoderSpec,
+    FloatImage,
+    PaperNetwork,
+    Tensors,
+    from_tensors,
+    to_tensors,
+)
 from retrieval.loop import Progress, Task, batches, check_limits, class_numbers, fit, stack
 
 
@@ -70,23 +77,29 @@ def train(
     *,
     spec: EncoderSpec,
     recipe: Recipe,
+    start: Tensors | None = None,
     checkpoints: Path | None = None,
     progress: Progress | None = None,
 ) -> dict[str, npt.NDArray[np.generic]]:
     """Train one network on scans (each (H, W) in [0, 1]); its weights as `to_tensors` gives them.
 
-    The same scans, recipe and number of threads give the same weights on the
-    same machine. With `checkpoints`, a stopped run goes on from its last epoch.
+    `start` : weights of another run to begin with; random ones by default. The same
+    scans, recipe and number of threads give the same weights on the same machine.
+    With `checkpoints`, a stopped run goes on from its last epoch.
     """
     classes = class_numbers(labels)
     people = np.unique(np.asarray(patients), return_inverse=True)[1]
     pictures = stack(scans, spec)
     kept = None
     if checkpoints is not None:
-        kept = Checkpoints(checkpoints, run_identity(pictures, labels, patients, spec, recipe))
+        identity = run_identity(pictures, labels, patients, spec, recipe)
+        kept = Checkpoints(checkpoints, {**identity, "start": digest(start or {})})
         kept.claim()
     torch.manual_seed(recipe.seed)
-    network = PaperNetwork(spec).to(device(), memory_format=torch.channels_last)
+    network = PaperNetwork(spec)
+    if start:
+        network.load_state_dict(from_tensors(spec, start).network.state_dict())
+    network = network.to(device(), memory_format=torch.channels_last)
     numbers = torch.from_numpy(classes).to(device())
 
     def outputs(batch: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import pytest
 from retrieval import evaluation, learning
 from retrieval import model as models
 from retrieval.datasets import read_folder
-from retrieval.errors import DataError, TrainingError
+from retrieval.errors import DataError, ModelError, TrainingError
 from retrieval.evidence import Evidence
 from retrieval.learning import Plan, TrainingSet, cross_fit, patient_folds, training_split
 from tests import small
@@ -108,3 +108,14 @@ def test_models_of_another_recipe_are_refused(root, job):
     other = Plan("small", "CT", 32, "MID", {"epochs": 0, "seed": 3, "margin": 0.5})
     with pytest.raises(TrainingError, match="other pictures or settings"):
         cross_fit(root, job[0], other, splits=["train", "val"], folds=3, progress=quiet)
+
+
+def test_a_start_must_be_a_full_model_of_the_same_network(root, job, tmp_path):
+    full = models.load(job[0] / "fold-0")
+    models.prune(full, tmp_path / "pruned")
+    Plan("small", "CT", 32, "MID", {}, start=str(full.folder)).check()
+    with pytest.raises(ModelError, match="is pruned"):
+        Plan("small", "CT", 32, "MID", {}, start=str(tmp_path / "pruned")).check()
+    for network in ("paper", "lite"):
+        with pytest.raises(ModelError, match="another network"):
+            Plan(network, "CT", 32, "MID", {}, start=str(full.folder)).check()

@@ -172,3 +172,17 @@ def test_one_label_is_refused(pictures):
     scans, _, patients = pictures
     with pytest.raises(DataError, match="at least two labels"):
         train(scans, ["disk"] * len(scans), patients, spec=SPEC, recipe=RECIPE)
+
+
+def test_training_starts_from_another_run(pictures, tmp_path):
+    """Without an epoch, the weights are those of the start, rounded once more."""
+    scans, labels, patients = pictures
+    start = train(scans, labels, patients, spec=SPEC, recipe=Recipe(epochs=0, seed=5))
+    other = train(scans, labels, patients, spec=SPEC, recipe=Recipe(epochs=0), start=start)
+    assert all(np.array_equal(start[name], other[name]) for name in start)
+    plain = train(scans, labels, patients, spec=SPEC, recipe=Recipe(epochs=0))
+    assert not np.array_equal(plain["full.values"], other["full.values"])
+    options = {"spec": SPEC, "recipe": Recipe(epochs=1, batch=8), "checkpoints": tmp_path}
+    train(scans, labels, patients, **options)
+    with pytest.raises(TrainingError, match="other settings"):
+        train(scans, labels, patients, **options, start=start)
