@@ -72,8 +72,8 @@ def card(model: Model) -> str:
     splits = " and ".join(training.get("splits", ["train"]))
     sections = [
         f"# Model card: {model.name}",
-        f"Id {model.id}. {model.modality}; codes of {model.bits} bits, from features chosen by mRMR "
-        f"({model.about['criterion']}). Network: {NETWORKS[model.encoder_name]}.",
+        f"Id {model.id}. {model.modality}; codes of {model.bits} bits, from features chosen by "
+        f"mRMR ({model.about['criterion']}). Network: {NETWORKS[model.encoder_name]}.",
         "## Data",
         f"{data.name}. {data.origin} {data.licence}",
         f"Trained on {training['pictures']:,} pictures of {training['patients']:,} patients "

@@ -19,14 +19,14 @@ from streamlit.testing.v1 import AppTest
 
 from pages.common import engine, figures, palette, words
 from retrieval import archive as archives
-from retrieval import download, scans
-from retrieval import report as results
+from retrieval import download, results, scans
 from retrieval.archive import Archive
 from retrieval.catalogue import Entry
 from retrieval.datasets import read_folder
 from retrieval.errors import DownloadError
 from retrieval.indexing import index
 from retrieval.sandbox import Decoder
+from retrieval.trust import Answer
 from tests import small
 
 ROOT = Path(__file__).parents[1]
@@ -403,6 +403,51 @@ def test_no_figure_for_new_patients_stands_above_the_query_itself():
     app = uploaded(app, archive.picture(entry).read_bytes())
     assert any("Identical picture" in one.value for one in app.markdown)
     assert not any("On new patients" in one.value for one in app.markdown)
+
+
+@pytest.fixture
+def drawn_scan():
+    """A picture that is in no archive."""
+    buffer = io.BytesIO()
+    Image.fromarray(small.picture("disk", 12345)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def answer(archive, **changes):
+    chances = {label: 1 / len(archive.labels) for label in archive.labels}
+    chances[archive.labels[0]] += 0.123 - sum(chances.values()) + 1
+    found = Answer(chances, answered=True, novelty=0.4, novel=False, current=True, why="")
+    return replace(found, **changes)
+
+
+def test_each_card_says_the_chance_of_the_same_finding(monkeypatch, drawn_scan):
+    archive = shipped_sample()[0]
+    stated = answer(archive)
+    monkeypatch.setattr(engine, "judged", lambda query, archive: stated)
+    app = uploaded(control(started(), "archive").select(archive.name).run(), drawn_scan)
+    hits = app.session_state["k"]
+    shown = [m.value for m in app.markdown if m.value.startswith(":small[same finding:")]
+    assert len(shown) == hits == 10
+    allowed = {f":small[{words.chance(share)}]" for share in stated.chances.values()}
+    assert set(shown) <= allowed
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [({"answered": False}, words.UNSURE), ({"novel": True}, words.NOVEL)],
+)
+def test_no_chance_is_shown_where_it_would_mislead(monkeypatch, drawn_scan, changes, sentence):
+    archive = shipped_sample()[0]
+    monkeypatch.setattr(engine, "judged", lambda query, archive: answer(archive, **changes))
+    app = uploaded(control(started(), "archive").select(archive.name).run(), drawn_scan)
+    assert sentence in texts(app) and ranks(app)
+    assert not any("same finding" in text for text in texts(app))
+
+
+def test_chances_are_never_certain():
+    assert words.chance(0.999) == "same finding: 99 % likely"
+    assert words.chance(0.0) == "same finding: 1 % likely"
+    assert words.chance(0.624) == "same finding: 62 % likely"
 
 
 def test_another_picture_under_a_cases_name_is_not_shown(tmp_path, monkeypatch):

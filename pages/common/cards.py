@@ -7,6 +7,7 @@ import streamlit as st
 from pages.common import choices, engine, figures, palette, shelf, words
 from retrieval.archive import Archive, Hit, Hits
 from retrieval.errors import RetrievalError
+from retrieval.trust import Answer
 
 CARDS_A_PAGE = 20
 CARD_WIDTH = 190  # pixels, at least
@@ -67,8 +68,10 @@ def results(hits: Hits, archive: Archive, found: engine.Query) -> None:
     """The ranked cases with their summary, as cards on pages of twenty."""
     st.markdown(words.summary(hits, len(archive)))
     trust = figures.trust(archive, len(hits))
+    answer = engine.judged(found, archive)
     if not found.trained_on and not any(hit.identical for hit in hits.hits):
         st.markdown(trust)
+        _sureness(answer)
     if not any(archive.picture(hit.entry) for hit in hits.hits):
         st.info(
             "The pictures of this archive are not on this machine; "
@@ -79,7 +82,7 @@ def results(hits: Hits, archive: Archive, found: engine.Query) -> None:
     with st.grid("auto", min_column_width=CARD_WIDTH):
         for place in range(first, min(first + CARDS_A_PAGE, len(hits))):
             with st.container(border=True, gap="xsmall", height="stretch"):
-                _card(hits, place, engine.picture(archive, hits[place].entry))
+                _card(hits, place, engine.picture(archive, hits[place].entry), answer)
     if first + CARDS_A_PAGE >= len(hits):
         st.caption(words.cut(hits))
     else:
@@ -100,7 +103,19 @@ def _page(hits: Hits, found: engine.Query, archive: Archive) -> int:
     return (st.pagination(pages, key=key) - 1) * CARDS_A_PAGE
 
 
-def _card(hits: Hits, place: int, png: bytes | None) -> None:
+def _sureness(answer: Answer | None) -> None:
+    """Whether this one ranking can be trusted more or less than most."""
+    if answer is None:
+        return
+    if answer.novel:
+        st.warning(words.NOVEL)
+    elif answer.why:
+        st.caption(words.plain(answer.why))
+    elif not answer.answered:
+        st.info(words.UNSURE, icon=":material/balance:")
+
+
+def _card(hits: Hits, place: int, png: bytes | None, answer: Answer | None) -> None:
     hit = hits[place]
     label = words.finding(hit.entry)
     distance = f"{hit.distance} of {hit.bits} bits"
@@ -110,6 +125,8 @@ def _card(hits: Hits, place: int, png: bytes | None) -> None:
     st.markdown(f"**{hit.rank}. {words.plain(label, 60)}**")
     st.progress(hit.distance / hit.bits)
     st.markdown(f":small[{distance} · {words.gap(hits, place)}]")
+    if answer and answer.answered and answer.chances and not answer.novel:
+        st.markdown(f":small[{words.chance(answer.chances.get(hit.entry.label, 0.0))}]")
     _badges(hits, hit)
     _origin(hit)
     if not png:

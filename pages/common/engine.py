@@ -24,6 +24,7 @@ from retrieval.errors import ArchiveError, RetrievalError
 from retrieval.hashing import Codes
 from retrieval.model import Model
 from retrieval.sandbox import Decoder
+from retrieval.trust import Answer, judge
 
 DEEPEST = 50  # searched once; any smaller k is a slice of it
 CARD_PIXELS = (480, 360)
@@ -74,6 +75,11 @@ def search(data: bytes, digest: str, archive: Archive, frame: int | None) -> tup
     model = model_of(archive)
     query = _read(digest, frame, model.id, data, model)
     return query, _nearest(digest, frame, archive.id, query, archive)
+
+
+def judged(query: Query, archive: Archive) -> Answer | None:
+    """How far to trust the query's ranking; None where the archive has no calibration."""
+    return judge(archive, model_of(archive), query.code, query.sha256)
 
 
 @st.cache_data(scope="session", max_entries=8, show_spinner=False)

@@ -66,7 +66,7 @@ def _coverage(trust: Json) -> None:
         hovertemplate="%{x:.0%} answered: %{y:.1%}<extra></extra>",
     )
     _show(figure, "Share of the queries answered, surest first", "Precision at 10", [0, 1.02],
-          f"Precision at 10 by the share of queries answered, as a line. {_gain(trust)}")  # fmt: skip
+          f"Line of precision at 10 by the share of queries answered. {_gain(trust)}")  # fmt: skip
 
 
 def _show(figure: go.Figure, x: str, y: str, span: list[float], alt: str) -> None:

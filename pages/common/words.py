@@ -19,6 +19,14 @@ NO_PICTURE = "Picture not on this machine"
 GET_PICTURES = "Get the pictures"
 NOT_CHECKED = "Nothing checks yet whether a picture is a chest scan: any picture gets a ranking."
 NOT_MEASURED = "How far this ranking can be trusted has not been measured for this archive."
+NOVEL = (
+    "Nothing here is similar: this scan lies farther from the archive than 99 of 100 scans it was "
+    "tried with. The list below means little."
+)
+UNSURE = (
+    "The nearest cases disagree about the finding: this ranking is among the 20 % that say least, "
+    "so no chance is shown."
+)
 NO_ARCHIVE = "There is no archive to search; index one with the commands of the Archive page."
 
 
@@ -226,6 +234,11 @@ def trust(figure: Sequence[float], chance: float, by_label: Mapping[str, float])
         f"{100 * by_label[worst]:.0f} for {plain(label(worst))} to "
         f"{100 * by_label[best]:.0f} for {plain(label(best))}."
     )
+
+
+def chance(share: float) -> str:
+    """Calibrated chance that a case has the query's finding."""
+    return f"same finding: {round(100 * min(max(share, 0.01), 0.99))} % likely"
 
 
 def printed_note(queries: int, protocol: str) -> str:
