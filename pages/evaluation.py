@@ -87,10 +87,10 @@ else:
         words.plain(
             f"{words.count(about['queries'], 'query', 'queries')} against "
             f"{words.count(about['archive']['count'], 'case')}, codes of {about['bits']} bits, "
-            f"mean average precision {words.interval(report.map)}, "
-            f"archive {about['archive']['id']}, model {about['model']['id']}."
+            f"mean average precision {words.interval(report.map)}, {words.measured_on(about)}."
         )
     )
     archive = shelf.offered()[0].get(name)
-    if archive is not None and archive.about["model"]["id"] != about["model"]["id"]:
+    other = archive is not None and archive.about["model"]["id"] != about["model"]["id"]
+    if other and about["model"]["id"]:
         st.warning("These figures were measured with another model than the archive's now.")

@@ -158,6 +158,10 @@ def _parser() -> argparse.ArgumentParser:
     report = command(_report, "Put the stored results into a document, between its marks.")
     report.add_argument("document", type=Path)
 
+    printed = command(_printed, "Compare with the means the paper prints, over its own queries.")
+    printed.add_argument("archive", help="an archive of COVID-CT")
+    printed.add_argument("--json", type=Path, metavar="OUT")
+
     card = command(_card, "Write the card of a shipped model from its stored evaluations.")
     card.add_argument("model")
 
@@ -529,6 +533,21 @@ def _report(options: argparse.Namespace) -> None:
 
     report.update(options.document)
     print(f"The results in {options.document} are up to date.")
+
+
+def _printed(options: argparse.Namespace) -> None:
+    from retrieval import printed, storage, tables
+    from retrieval.archive import open_archive
+    from retrieval.errors import EvaluationError
+    from retrieval.results import read_result
+
+    if options.json is not None:
+        storage.require_file(options.json, EvaluationError)
+    archive = open_archive(options.archive)
+    found = printed.compare(archive, archive.model(), read_result("paper-printed"))
+    if options.json is not None:
+        storage.replace_json(options.json, found)
+    print(tables.printed_table({archive.name: found}))
 
 
 def _card(options: argparse.Namespace) -> None:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from retrieval.errors import EvaluationError
-from retrieval.results import AUDITS, LENGTHS, read_result
+from retrieval.results import AUDITS, LENGTHS, PRINTED, read_result
 from retrieval.storage import replace_bytes
 from retrieval.tables import (
     audit_table,
@@ -24,7 +24,9 @@ NAMED = {
     "results": results_table,
     "similarity": similarity_table,
     "trust": trust_table,
-    "printed": printed_table,
+    "printed": lambda: printed_table(
+        {name: read_result(f"{PRINTED}{name}") for name in ("covid-ct", "covid-ct-paper")}
+    ),
 }
 
 

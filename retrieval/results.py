@@ -10,7 +10,8 @@ from retrieval.storage import Json
 
 RESULTS = Path(__file__).resolve().parents[1] / "assets" / "results"
 LENGTHS = "lengths/"  # sub-folder of the comparisons of code lengths
-AUDITS = "audit/"  # and of the answers to changed pictures
+AUDITS = "audit/"  # of the answers to changed pictures
+PRINTED = "printed/"  # and of the paper's own queries
 
 
 def read_result(name: str) -> Json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from retrieval.results import read_result
@@ -12,12 +12,17 @@ DEPTHS = (1, 5, 10, 50)
 
 # File in assets/results -> how a reader should understand it, the honest one first.
 TABLES = {
-    "covid-ct-paper-official": "`ct-paper` on COVID-CT, new patients (official test split)",
     "covid-ct-official": "`ct` on COVID-CT, new patients (official test split)",
-    "covid-ct-paper-paper": "`ct-paper`, the source paper's protocol: in-sample, finds itself",
+    "covid-ct-cross-fitted": "the recipe of `ct`, cross-fitted in five folds of patients (train + val)",
+    "covid-ct-paper-official": "`ct-paper` on COVID-CT, new patients (official test split)",
+    "pneumonia-xray-official": "`xray` on pneumonia X-rays, new patients (official test split)",
+    "pneumonia-xray-paper-official": "`xray-paper` on pneumonia X-rays, new patients (official)",
     "covid-ct-paper": "`ct`, the source paper's protocol: in-sample, finds itself",
-    "sample-ct-paper-official": "`ct-paper` on the synthetic sample, new patients",
-    "sample-ct-official": "`ct` on the synthetic sample, new patients",
+    "covid-ct-paper-paper": "`ct-paper`, the source paper's protocol: in-sample, finds itself",
+    "pneumonia-xray-paper": "`xray`, the source paper's protocol: in-sample, finds itself",
+    "sample-ct-official": "`ct` on the synthetic CT sample, new patients",
+    "sample-ct-paper-official": "`ct-paper` on the synthetic CT sample, new patients",
+    "sample-xray-official": "`xray` on the synthetic X-ray sample, new patients",
 }
 
 
@@ -195,20 +200,20 @@ def trust_table() -> str:
     return _table(head, rows)
 
 
-def printed_table() -> str:
-    """A Markdown table of the paper's printed means beside the same protocol here."""
-    printed = read_result("paper-printed")
-    names = ("covid-ct-paper-paper", "covid-ct-paper")
-    found = [read_result(name)["per_label"]["covid"]["at_k"] for name in names]
-    head = [
-        "k",
-        "Paper, printed",
-        *(f"`{model}`, every COVID query" for model in ("ct-paper", "ct")),
-    ]
-    rows = [
-        [k, f"{figures['precision']:.3f}", *(interval(at_k[k]["precision"]) for at_k in found)]
-        for k, figures in printed["at_k"].items()
-    ]
+def printed_table(found: Mapping[str, Json]) -> str:
+    """A Markdown table of the paper's printed means beside those of named archives."""
+    archives = [cell for name in found for cell in (f"P, `{name}`", f"AP, `{name}`")]
+    head = ["Means over", "P, printed", "AP, printed", *archives]
+    first = next(iter(found.values()))
+    rows = []
+    for part, words in (
+        ("at_k", "10 queries, k = {}"),
+        ("by_query_count_at_5", "{} queries, k = 5"),
+    ):
+        for key, figures in first[part].items():
+            cells = [figures["printed"], *(result[part][key] for result in found.values())]
+            pairs = (f"{cell[name]:.3f}" for cell in cells for name in ("precision", "ap_paper"))
+            rows.append([words.format(key), *pairs])
     return _table(head, rows)
 
 

@@ -46,7 +46,7 @@ LAYERS = [
     {"training", "transfer"},
     {"archive", "encoding"},
     {"indexing", "evaluation"},
-    {"learning", "similarity", "audit"},
+    {"learning", "similarity", "audit", "printed"},
     {"trust", "choices"},
     {"columns"},
     {"lengths"},

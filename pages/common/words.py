@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from retrieval.archive import Hits
@@ -121,6 +121,12 @@ PROTOCOLS = (
         "New patients (official split)",
         "Each query is a test picture of a patient whom neither the model nor the archive has "
         "seen. Only this says what to expect for new patients, and only for pictures like these.",
+    ),
+    Protocol(
+        "cross-fitted",
+        "Cross-fitted (way to train)",
+        "Patients are dealt into five groups; each group is asked of a model that was trained anew "
+        "on the others. It measures the way to train, with every picture outside the test split.",
     ),
     Protocol(
         "own-patient-out",
@@ -239,6 +245,13 @@ def trust(figure: Sequence[float], chance: float, by_label: Mapping[str, float])
 def chance(share: float) -> str:
     """Calibrated chance that a case has the query's finding."""
     return f"same finding: {round(100 * min(max(share, 0.01), 0.99))} % likely"
+
+
+def measured_on(about: Mapping[str, Any]) -> str:
+    """Which archive and model an evaluation is about."""
+    if not about["model"]["id"]:
+        return "one model for each group of patients, none of which ships"
+    return f"archive {about['archive']['id']}, model {about['model']['id']}"
 
 
 def printed_note(queries: int, protocol: str) -> str:
