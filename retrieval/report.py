@@ -13,6 +13,7 @@ from retrieval.tables import (
     lengths_tables,
     printed_table,
     results_table,
+    seeds_table,
     similarity_table,
     trust_table,
 )
@@ -22,6 +23,7 @@ START = re.compile(rf"<!-- ([\w/-]+): {MADE} -->")
 MARKED = re.compile(rf"({START.pattern}).*?(<!-- end of \2 -->)", re.DOTALL)
 NAMED = {
     "results": results_table,
+    "seeds": seeds_table,
     "similarity": similarity_table,
     "trust": trust_table,
     "printed": lambda: printed_table(

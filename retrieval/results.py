@@ -11,6 +11,7 @@ from retrieval.storage import Json
 RESULTS = Path(__file__).resolve().parents[1] / "assets" / "results"
 LENGTHS = "lengths/"  # sub-folder of the comparisons of code lengths
 AUDITS = "audit/"  # of the answers to changed pictures
+SEEDS = "seeds/"  # of repetitions with other seeds, NAME-SEED
 PRINTED = "printed/"  # and of the paper's own queries
 
 
@@ -28,6 +29,11 @@ def read_result(name: str) -> Json:
 def stored() -> list[str]:
     """Names of the stored evaluations, sorted."""
     return sorted(path.stem for path in RESULTS.glob("*.json"))
+
+
+def seeds(name: str) -> list[str]:
+    """Names of the stored repetitions of an evaluation with other seeds, sorted."""
+    return sorted(f"{SEEDS}{path.stem}" for path in (RESULTS / SEEDS).glob(f"{name}-[0-9]*.json"))
 
 
 def audits() -> list[str]:

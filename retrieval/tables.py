@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from retrieval.results import read_result
+from retrieval.results import read_result, seeds
 from retrieval.storage import Json
 
 DEPTHS = (1, 5, 10, 50)
@@ -13,7 +13,7 @@ DEPTHS = (1, 5, 10, 50)
 # File in assets/results -> how a reader should understand it, the honest one first.
 TABLES = {
     "covid-ct-official": "`ct` on COVID-CT, new patients (official test split)",
-    "covid-ct-cross-fitted": "the recipe of `ct`, cross-fitted in five folds of patients (train + val)",
+    "covid-ct-cross-fitted": "recipe of `ct`, cross-fitted in five folds of patients (train + val)",
     "covid-ct-paper-official": "`ct-paper` on COVID-CT, new patients (official test split)",
     "pneumonia-xray-official": "`xray` on pneumonia X-rays, new patients (official test split)",
     "pneumonia-xray-paper-official": "`xray-paper` on pneumonia X-rays, new patients (official)",
@@ -43,6 +43,29 @@ def results_table(names: Sequence[str] = tuple(TABLES)) -> str:
         ]
         rows.append(cells)
     return _table(head, rows)
+
+
+def seeds_table() -> str:
+    """A Markdown table of evaluations repeated with other seeds: mean, and least to most."""
+    head = ["Evaluation", "Seeds", *(f"P@{k}" for k in DEPTHS), "mAP", "AP@5 (paper's)"]
+    rows = []
+    for name, title in TABLES.items():
+        repeats = [read_result(other) for other in seeds(name)]
+        if not repeats:
+            continue
+        found = [read_result(name), *repeats]
+        columns = [
+            *([one["at_k"][str(k)]["precision"] for one in found] for k in DEPTHS),
+            [one["map"] for one in found],
+            [one["at_k"]["5"]["ap_paper"] for one in found],
+        ]
+        rows.append([title, str(len(found)), *(_spread(column) for column in columns)])
+    return _table(head, rows)
+
+
+def _spread(figures: Sequence[Json]) -> str:
+    values = [figure["value"] for figure in figures]
+    return f"{sum(values) / len(values):.3f} ({min(values):.3f} to {max(values):.3f})"
 
 
 def interval(figure: Json) -> str:
