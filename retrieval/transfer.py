@@ -34,6 +34,7 @@ WARM_UP_STEPS = 60
 class TransferRecipe:
     """Everything that decides a transferred model, besides the pictures.
 
+    epochs : with none, ImageNet's features are left as they are, randomly projected.
     learning_rate : of the body's trained stages; head_rate : of the last layer.
     unchanged : share of the copies in a batch that are the picture as it is.
     instance : weight of the instance contrast beside the label contrast.
@@ -96,7 +97,9 @@ def transfer(
     people = np.unique(np.asarray(patients), return_inverse=True)[1]
     task = _task(network, classes, people, spec, recipe)
     if kept is None or not kept.names():
-        _warm_up(task, pictures, recipe)
+        pooled = _centred(network, pictures)
+        if recipe.epochs:
+            _warm_up(task, pooled, recipe)
     fit(task, pictures, recipe, checkpoints=kept, progress=progress)
     return to_tensors(network.to(memory_format=torch.contiguous_format))
 
@@ -132,13 +135,18 @@ def _outputs(network: LiteNetwork, pooled: Tensor, recipe: TransferRecipe) -> Te
     return torch.tanh(network.full(nn.functional.dropout(pooled, recipe.dropout)))
 
 
-def _warm_up(task: Task, pictures: Tensor, recipe: TransferRecipe) -> None:
-    """Centre the pooled values of the pictures as they are, and train the last layer on them."""
-    network = task.network
+@torch.no_grad()
+def _centred(network: LiteNetwork, pictures: Tensor) -> Tensor:
+    """Pooled values (n, POOLED) of the pictures as they are, which the network then centres."""
     pooled = _pooled(network, pictures)
     network.centre.copy_(pooled.mean(dim=0))
     network.spread.copy_(pooled.std(dim=0) + 1e-3)
-    pooled = (pooled - network.centre) / network.spread
+    return (pooled - network.centre) / network.spread
+
+
+def _warm_up(task: Task, pooled: Tensor, recipe: TransferRecipe) -> None:
+    """Train the last layer alone on centred values (n, POOLED)."""
+    network = task.network
     optimiser = torch.optim.AdamW(
         network.full.parameters(), lr=recipe.head_rate, weight_decay=recipe.weight_decay
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from retrieval.encoder import EncoderSpec, from_tensors
+from retrieval.encoder import EncoderSpec, from_tensors, prepare
 from retrieval.errors import SettingError, TrainingError
 from retrieval.lite import FIXED_BLOCKS, imagenet_body
 from retrieval.transfer import TransferRecipe, transfer, two_fold_contrast
@@ -86,9 +86,26 @@ def test_first_stages_keep_their_imagenet_weights_and_the_others_learn(drawn):
         assert np.array_equal(array, before) == (block < FIXED_BLOCKS), name
 
 
+def test_no_epoch_leaves_imagenet_as_it_is(drawn):
+    """A random projection of centred features that no label changes."""
+    frozen = run(drawn, TransferRecipe(epochs=0))
+    scans, labels, patients = drawn
+    other = run((scans, labels[1:] + labels[:1], patients), TransferRecipe(epochs=0))
+    assert same(frozen, other)
+    body = imagenet_body().state_dict()
+    for name, array in body.items():
+        assert np.array_equal(frozen[f"body.{name}"], array.numpy().astype(np.float16))
+    encoder = from_tensors(SPEC, frozen)
+    with torch.inference_mode():
+        pictures = torch.from_numpy(np.stack([prepare(scan, SPEC) for scan in scans]))[:, None]
+        pooled = encoder.network.pooled(pictures)
+    assert pooled.mean(dim=0).abs().median() < 0.1  # centred in 16 bits, served in 32
+    assert 0.8 < pooled.std(dim=0).median() < 1.2
+
+
 def test_it_learns_the_labels(drawn):
     trained = run(drawn, TransferRecipe(epochs=6, batch=16))
-    untrained = run(drawn, TransferRecipe(epochs=0, head_rate=1e-8))
+    untrained = run(drawn, TransferRecipe(epochs=0))
 
     def separation(tensors):
         held_out = [
