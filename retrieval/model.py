@@ -43,7 +43,8 @@ class Model:
     """What turns a scan into a code.
 
     columns : intp (F,), which of the encoder's features this model computes.
-    ranking : intp (features,), all of the encoder's features in mRMR order.
+    ranking : intp (features,), all of the encoder's features as codes take them: in mRMR
+        order, in turn with those that no label has touched.
     thresholds : float32 (features,), one for each of the encoder's features.
     trained_on : ids of the pictures that the network, order or thresholds saw.
     """
@@ -90,7 +91,7 @@ class Model:
         """Packed codes (n, bits / 8) of features (n, F); `columns` says which features they are.
 
         By default `bits` is the model's length and `columns` its own. Any other
-        length gives the first bits of the same mRMR order.
+        length gives the first bits of the same order.
         """
         length = self.bits if bits is None else bits
         if length < 8 or length % 8 or length > len(self.ranking):
@@ -149,7 +150,9 @@ def build(
         if progress is not None:
             progress(done, len(scans))
     features = half_precision(np.stack(rows))
-    selector = MRMRSelector(spec.features, criterion=criterion).fit(features, labels)
+    learned = spec.features - spec.kept
+    selector = MRMRSelector(learned, criterion=criterion).fit(features[:, :learned], labels)
+    ranking = interleaved(selector.ranking_, np.arange(learned, spec.features))
     about = {
         "schema": SCHEMA,
         "name": folder.name,
@@ -158,12 +161,23 @@ def build(
         "bits": bits,
         "criterion": criterion,
         "columns": list(range(spec.features)),
-        "ranking": selector.ranking_.tolist(),
+        "ranking": ranking.tolist(),
         "thresholds": [float(value) for value in hashing.fit_thresholds(features)],
         "trained_on": sorted(sha256[:ID_LENGTH] for sha256 in trained_on),
         "training": training or {},
     }
     return _write(folder, about, tensors)
+
+
+def interleaved(learned: npt.NDArray[np.intp], kept: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """One of each in turn, then what is left of the longer: every short code holds both kinds.
+
+    Bits that labels made say which finding; among cases of one finding they hardly
+    differ, and the bits that no label touched say which look alike.
+    """
+    both = min(len(learned), len(kept))
+    pairs = np.stack([learned[:both], kept[:both]], axis=1).ravel()
+    return np.concatenate([pairs, learned[both:], kept[both:]])
 
 
 def check_settings(features: int, bits: int, criterion: str) -> None:

@@ -7,6 +7,7 @@ first alone would fold a label into one point. Outputs pass through tanh while
 training, so that their signs, the bits, carry what they carry.
 
 The new last layer first learns alone: its random start would shake the body.
+Beside what is learned, a part of the features keeps ImageNet's own view.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from retrieval import itq
 from retrieval.augmentation import sometimes_changed
 from retrieval.checkpoints import Checkpoints, device, run_identity
 from retrieval.encoder import EncoderSpec, FloatImage, to_tensors
-from retrieval.lite import FIXED_BLOCKS, LiteNetwork, imagenet_body
+from retrieval.lite import FIXED_BLOCKS, POOLED, Learner, LiteNetwork, imagenet_body, pool
 from retrieval.loop import Progress, Rows, Task, batches, check_limits, class_numbers, fit, stack
 
 ENCODE_AT_ONCE = 16
@@ -91,7 +93,7 @@ def transfer(
         kept = Checkpoints(checkpoints, run_identity(pictures, labels, patients, spec, recipe))
         kept.claim()
     torch.manual_seed(recipe.seed)
-    network = LiteNetwork(spec.features)
+    network = Learner(spec.features - spec.kept)
     network.body = imagenet_body()
     network = network.to(device(), memory_format=torch.channels_last)
     people = np.unique(np.asarray(patients), return_inverse=True)[1]
@@ -101,11 +103,11 @@ def transfer(
         if recipe.epochs:
             _warm_up(task, pooled, recipe)
     fit(task, pictures, recipe, checkpoints=kept, progress=progress)
-    return to_tensors(network.to(memory_format=torch.contiguous_format))
+    return to_tensors(both_views(network.cpu(), pictures, spec))
 
 
 def _task(
-    network: LiteNetwork, classes: Rows, people: Rows, spec: EncoderSpec, recipe: TransferRecipe
+    network: Learner, classes: Rows, people: Rows, spec: EncoderSpec, recipe: TransferRecipe
 ) -> Task:
     trained = list(network.body.blocks[FIXED_BLOCKS:].requires_grad_(True).parameters())
     groups = [
@@ -131,12 +133,12 @@ def _task(
     return Task(network, groups, draw, change, outputs, loss)
 
 
-def _outputs(network: LiteNetwork, pooled: Tensor, recipe: TransferRecipe) -> Tensor:
+def _outputs(network: Learner, pooled: Tensor, recipe: TransferRecipe) -> Tensor:
     return torch.tanh(network.full(nn.functional.dropout(pooled, recipe.dropout)))
 
 
 @torch.no_grad()
-def _centred(network: LiteNetwork, pictures: Tensor) -> Tensor:
+def _centred(network: Learner, pictures: Tensor) -> Tensor:
     """Pooled values (n, POOLED) of the pictures as they are, which the network then centres."""
     pooled = _pooled(network, pictures)
     network.centre.copy_(pooled.mean(dim=0))
@@ -162,7 +164,38 @@ def _warm_up(task: Task, pooled: Tensor, recipe: TransferRecipe) -> None:
 
 
 @torch.no_grad()
-def _pooled(network: LiteNetwork, pictures: Tensor) -> Tensor:
+def both_views(learner: Learner, pictures: Tensor, spec: EncoderSpec) -> LiteNetwork:
+    """The network to serve: what was learned, and beside it the view that no label has touched.
+
+    The second is quantised without labels (`itq`) on the training pictures (n, 1, H, W).
+    """
+    network = LiteNetwork(spec.features)
+    network.body = learner.body.to(memory_format=torch.contiguous_format)
+    untouched = imagenet_body()
+    network.still = untouched.blocks[FIXED_BLOCKS:]
+    seen = torch.cat(
+        [
+            pool(untouched.front(picture[None] * 2 - 1), network.still)
+            + pool(untouched.front(picture[None].flip(3) * 2 - 1), network.still)
+            for picture in pictures
+        ]
+    )
+    seen = seen / 2  # mirror image and all, as it will be served
+    centre, spread = seen.mean(dim=0), seen.std(dim=0) + 1e-3
+    network.centre.copy_(torch.cat([learner.centre, centre]))
+    network.spread.copy_(torch.cat([learner.spread, spread]))
+    learned = spec.features - spec.kept
+    rows = itq.projection(((seen - centre) / spread).numpy(), spec.kept)
+    network.full.weight.zero_()
+    network.full.weight[:learned, :POOLED] = learner.full.weight
+    network.full.weight[learned:, POOLED:] = torch.from_numpy(rows)
+    network.full.bias.zero_()
+    network.full.bias[:learned] = learner.full.bias
+    return network
+
+
+@torch.no_grad()
+def _pooled(network: Learner, pictures: Tensor) -> Tensor:
     """Pooled maps (n, POOLED) of pictures (n, 1, H, W) in [0, 1]."""
     where = network.centre.device
     parts = []

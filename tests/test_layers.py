@@ -27,6 +27,7 @@ LAYERS = [
         "catalogue",
         "covid_ct",
         "spots",
+        "itq",
     },
     {
         "hamming",

@@ -74,6 +74,23 @@ def network(body):
     return network.eval()
 
 
+def test_pooled_maps_are_those_of_each_view(network):
+    """The trained view first, by the maps of the whole body; then the untouched stages."""
+    pictures = torch.rand(2, 1, 96, 96, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    both = lite.LiteBody()
+    both.load_state_dict(network.body.state_dict())
+    for number, block in enumerate(network.still):
+        both.blocks[lite.FIXED_BLOCKS + number] = block
+    expected = []
+    with torch.inference_mode():
+        for body in (network.body, both.eval()):
+            for tap in lite.TAPS:
+                maps = body.maps(pictures)[tap].numpy().astype(np.float64)
+                expected += [maps.mean(axis=(2, 3)), np.sqrt(maps.var(axis=(2, 3)) + 1e-6)]
+        found = network.pooled(pictures).numpy()
+    np.testing.assert_allclose(found, np.concatenate(expected, axis=1), rtol=1e-3, atol=1e-4)
+
+
 def test_a_mirrored_picture_has_the_same_features(network):
     encoder = Encoder(SPEC, network)
     one = encoder.encode(pictures())
@@ -84,10 +101,11 @@ def test_a_mirrored_picture_has_the_same_features(network):
 def test_stored_rows_give_the_same_features(network):
     tensors = to_tensors(network)
     assert tensors["body.stem.weight"].dtype == np.float16
-    rows = np.array([100, 3])
+    assert tensors["still.0.convolutions.0.weight"].dtype == np.float16
+    rows = np.array([150, 3])
     full = from_tensors(SPEC, tensors).encode(pictures())
     few = from_tensors(SPEC, keep_rows(tensors, rows)).encode(pictures())
-    assert full.shape == (3, 128)
+    assert full.shape == (3, 192)
     np.testing.assert_allclose(few, full[:, rows], rtol=1e-5, atol=1e-5)
 
 

@@ -143,3 +143,10 @@ def test_refusals(folder, model, tmp_path):
 @pytest.mark.parametrize("name", models.shipped())
 def test_shipped_models_are_whole(name):
     models.verify(models.load(name))
+
+
+def test_learned_and_kept_bits_take_turns():
+    learned, kept = np.array([4, 2, 0, 1, 3]), np.array([5, 6])
+    assert models.interleaved(learned, kept).tolist() == [4, 5, 2, 6, 0, 1, 3]
+    assert models.interleaved(learned, kept[:0]).tolist() == learned.tolist()
+    assert models.interleaved(learned[:1], kept).tolist() == [4, 5, 6]

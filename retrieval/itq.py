@@ -1,0 +1,53 @@
+"""Iterative quantisation: a projection whose signs lose as little as they can.
+
+Gong, Lazebnik, "Iterative quantization: a Procrustean approach to learning binary
+codes", CVPR 2011. No label is used. Components are divided by the root of their
+spread first: between leaving them as they are, where a few swamp the others, and
+whitening, where the smallest count as much as the largest.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+ROUNDS = 50
+
+
+def projection(
+    values: npt.NDArray[np.floating], bits: int, *, seed: int = 0
+) -> npt.NDArray[np.float32]:
+    """A matrix (bits, d) for centred values (n, d): bits are the signs of values @ matrix.T.
+
+    With fewer pictures than bits there are too few components, and random
+    directions take their place.
+    """
+    random = np.random.default_rng(seed)
+    centred = np.asarray(values, dtype=np.float64)
+    centred = centred - centred.mean(axis=0)
+    if min(len(centred) - 1, centred.shape[1]) < bits:
+        return random.normal(size=(bits, centred.shape[1])).astype(np.float32)
+    _, spread, directions = np.linalg.svd(centred, full_matrices=False)
+    scaled = directions[:bits] / np.sqrt(np.maximum(spread[:bits, None], 1e-9))
+    scaled *= np.sign(scaled[np.arange(bits), np.abs(scaled).argmax(axis=1)])[:, None]
+    return (_rotation(centred @ scaled.T, random) @ scaled).astype(np.float32)
+
+
+def _rotation(
+    components: npt.NDArray[np.float64], random: np.random.Generator
+) -> npt.NDArray[np.float64]:
+    """The rotation (bits, bits) that brings components (n, bits) nearest to their signs."""
+    bits = components.shape[1]
+    rotation = np.linalg.qr(random.normal(size=(bits, bits)))[0]
+    for _ in range(ROUNDS):
+        signs = np.where(components @ rotation.T > 0, 1.0, -1.0)
+        left, _, right = np.linalg.svd(signs.T @ components)
+        rotation = left @ right
+    return rotation
+
+
+def quantisation_error(projected: npt.NDArray[np.floating]) -> float:
+    """Share of the length of projected values (n, bits) that their signs do not carry."""
+    signs = np.where(projected > 0, 1.0, -1.0)
+    scale = (signs * projected).sum() / signs.size
+    return float(((projected - scale * signs) ** 2).sum() / (projected**2).sum())

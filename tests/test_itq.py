@@ -1,0 +1,47 @@
+"""Iterative quantisation against random rotations, and where there are too few pictures."""
+
+import numpy as np
+
+from retrieval import itq
+
+
+def clouds(n=300, d=40):
+    """Values whose first directions spread far more than the last."""
+    random = np.random.default_rng(0)
+    return random.normal(size=(n, d)) * np.geomspace(10, 0.1, d) + random.normal(size=d)
+
+
+def test_its_signs_lose_less_than_those_of_any_random_rotation():
+    values = clouds()
+    centred = values - values.mean(axis=0)
+    matrix = itq.projection(values, 16).astype(np.float64)
+    assert matrix.shape == (16, 40)
+    mine = itq.quantisation_error(centred @ matrix.T)
+    random = np.random.default_rng(1)
+    for _ in range(20):
+        rotation = np.linalg.qr(random.normal(size=(16, 16)))[0]
+        assert mine < itq.quantisation_error(centred @ matrix.T @ rotation) - 0.01
+
+
+def test_it_is_a_rotation_of_the_scaled_principal_components():
+    values = clouds()
+    centred = values - values.mean(axis=0)
+    matrix = itq.projection(values, 16).astype(np.float64)
+    spread, directions = np.linalg.svd(centred, full_matrices=False)[1:]
+    scaled = directions[:16] / np.sqrt(spread[:16, None])
+    rotation = matrix @ np.linalg.pinv(scaled)
+    np.testing.assert_allclose(rotation @ rotation.T, np.eye(16), atol=1e-4)
+
+
+def test_same_values_same_bits_and_another_seed_another_rotation():
+    values = clouds()
+    assert np.array_equal(itq.projection(values, 8), itq.projection(values + 3, 8)) or np.allclose(
+        itq.projection(values, 8), itq.projection(values + 3, 8), atol=1e-4
+    )
+    assert not np.allclose(itq.projection(values, 8), itq.projection(values, 8, seed=1))
+
+
+def test_too_few_pictures_get_random_directions():
+    matrix = itq.projection(clouds(n=8), 16)
+    assert matrix.shape == (16, 40) and np.isfinite(matrix).all()
+    assert np.array_equal(matrix, itq.projection(clouds(n=8) * 2, 16))
