@@ -107,7 +107,7 @@ def test_both_views_are_centred_on_the_training_pictures(drawn):
     with torch.inference_mode():
         pooled = (encoder.network.pooled(pictures) + encoder.network.pooled(pictures.flip(3))) / 2
     learned, kept = pooled[:, :POOLED], pooled[:, POOLED:]
-    assert kept.mean(dim=0).abs().max() < 0.05
+    assert kept.mean(dim=0).abs().max() < 0.1
     assert learned.mean(dim=0).abs().median() < 0.3  # in 16 bits and without the mirror image
     for view in (learned, kept):
         assert 0.7 < view.std(dim=0).median() < 1.2
