@@ -204,6 +204,22 @@ def _progress(what: str) -> Callable[..., None]:
     return show
 
 
+def _require_writable(path: Path | None) -> None:
+    """Refuse a place that no result can be written to before the long work."""
+    from retrieval import storage
+    from retrieval.errors import EvaluationError
+
+    if path is not None:
+        storage.require_file(path, EvaluationError)
+
+
+def _write_json(path: Path | None, found: dict[str, Any]) -> None:
+    from retrieval import storage
+
+    if path is not None:
+        storage.replace_json(path, found)
+
+
 def _train(options: argparse.Namespace) -> None:
     from retrieval import learning, model
 
@@ -347,11 +363,9 @@ def _described(report: dict[str, object]) -> str:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from retrieval import pipeline, storage, tables
-    from retrieval.errors import EvaluationError
+    from retrieval import pipeline, tables
 
-    if options.json is not None:
-        storage.require_file(options.json, EvaluationError)
+    _require_writable(options.json)
     result, alike = pipeline.evaluate_archive(
         options.archive,
         options.queries,
@@ -360,8 +374,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         bits=options.bits,
         progress=_progress("Encoded"),
     )
-    if options.json is not None:
-        storage.replace_json(options.json, {**result.json(), "similarity": alike.json()})
+    _write_json(options.json, {**result.json(), "similarity": alike.json()})
     _print_figures(result)
     print(_similarity(alike.json()))
     if result.trust is not None:
@@ -411,12 +424,10 @@ def _similarity(found: dict[str, Any]) -> str:
 
 
 def _audit(options: argparse.Namespace) -> None:
-    from retrieval import pipeline, storage
-    from retrieval.errors import EvaluationError
+    from retrieval import pipeline
     from retrieval.tables import interval
 
-    if options.json is not None:
-        storage.require_file(options.json, EvaluationError)
+    _require_writable(options.json)
     result = pipeline.audit_archive(
         options.archive,
         options.queries,
@@ -426,8 +437,7 @@ def _audit(options: argparse.Namespace) -> None:
         progress=_progress("Encoded"),
     )
     found = result.json()
-    if options.json is not None:
-        storage.replace_json(options.json, found)
+    _write_json(options.json, found)
     print(
         f"{result.queries} queries against {result.archive_count} cases, {result.bits} bits, "
         f"protocol {found['protocol']}; 95 % intervals over patients; chance {result.chance:.3f}."
@@ -465,11 +475,9 @@ def _calibrate(options: argparse.Namespace) -> None:
 
 
 def _lengths(options: argparse.Namespace) -> None:
-    from retrieval import pipeline, storage, tables
-    from retrieval.errors import EvaluationError
+    from retrieval import pipeline, tables
 
-    if options.json is not None:
-        storage.require_file(options.json, EvaluationError)
+    _require_writable(options.json)
     result = pipeline.compare_lengths(
         options.archive,
         options.queries,
@@ -477,8 +485,7 @@ def _lengths(options: argparse.Namespace) -> None:
         protocol=options.protocol,
         progress=_progress("Encoded"),
     ).json()
-    if options.json is not None:
-        storage.replace_json(options.json, result)
+    _write_json(options.json, result)
     print(
         f"Bits chosen on {result['fitted_on']} train pictures out of {result['features']} "
         f"features; {result['draws']} random draws (in brackets their standard deviation); "
@@ -536,17 +543,14 @@ def _report(options: argparse.Namespace) -> None:
 
 
 def _printed(options: argparse.Namespace) -> None:
-    from retrieval import printed, storage, tables
+    from retrieval import printed, tables
     from retrieval.archive import open_archive
-    from retrieval.errors import EvaluationError
     from retrieval.results import read_result
 
-    if options.json is not None:
-        storage.require_file(options.json, EvaluationError)
+    _require_writable(options.json)
     archive = open_archive(options.archive)
     found = printed.compare(archive, archive.model(), read_result("paper-printed"))
-    if options.json is not None:
-        storage.replace_json(options.json, found)
+    _write_json(options.json, found)
     print(tables.printed_table({archive.name: found}))
 
 
@@ -559,19 +563,16 @@ def _card(options: argparse.Namespace) -> None:
 
 
 def _bench(options: argparse.Namespace) -> None:
-    from retrieval import bench, storage
-    from retrieval.errors import EvaluationError
+    from retrieval import bench
 
-    if options.json is not None:
-        storage.require_file(options.json, EvaluationError)
+    _require_writable(options.json)
     rows = bench.run()
     for row in rows:
         print(
             f"{row['what']}: {row['ours_ms']:.2f} ms; {row['other']}: {row['other_ms']:.2f} ms; "
             f"ratio {row['ratio']:.1f}"
         )
-    if options.json is not None:
-        storage.replace_json(options.json, {"rows": rows})
+    _write_json(options.json, {"rows": rows})
 
 
 def _decoder():
