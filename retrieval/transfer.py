@@ -42,7 +42,7 @@ class TransferRecipe:
     instance : weight of the instance contrast beside the label contrast.
     """
 
-    epochs: int = 10
+    epochs: int = 8
     batch: int = 32
     learning_rate: float = 2e-4
     head_rate: float = 1e-3

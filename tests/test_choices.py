@@ -107,7 +107,7 @@ def test_features_that_mrmr_chose_already_are_refused(archive, folder, model, tm
         sample_of_archive(stored, model)
 
 
-@pytest.mark.parametrize("name", ["covid-ct", "covid-ct-paper"])
+@pytest.mark.parametrize("name", ["covid-ct-paper"])
 def test_the_shipped_order_and_thresholds_follow_from_the_train_split(name):
     archive = open_archive(name)
     model = archive.model()

@@ -378,7 +378,7 @@ def test_the_figures_are_those_of_the_stored_results(report):
             shown = [float(part) for part in re.findall(r"[\d.]+", cell)]
             expected = [100 * figure[part] for part in ("value", "low", "high")]
             assert shown == pytest.approx(expected, abs=0.051)
-    ids = f"archive {about['archive']['id']}, model {about['model']['id']}."
+    ids = f"{words.measured_on(about)}."
     assert any(caption.value.endswith(ids) for caption in app.caption)
 
 
@@ -491,7 +491,7 @@ def test_the_honest_protocol_comes_first():
 def test_the_chart_holds_every_curve_and_the_printed_points():
     app = control(at_page("evaluation.py"), "measured").select("covid-ct").run()
     app = control(app, "protocol").select("paper").run()
-    [chart] = app.get("plotly_chart")
+    chart = app.get("plotly_chart")[0]
     figure = json.loads(chart.proto.spec)
     lines = {trace["name"]: trace for trace in figure["data"]}
     report = next(
