@@ -17,8 +17,6 @@ TABLES = {
     "covid-ct-frozen-official": "ImageNet features as they are, as codes, on COVID-CT (official)",
     "covid-ct-paper-official": "`ct-paper` on COVID-CT, new patients (official test split)",
     "pneumonia-xray-official": "`xray` on pneumonia X-rays, new patients (official test split)",
-    "pneumonia-frozen-official": "ImageNet features as they are, on pneumonia X-rays (official)",
-    "pneumonia-xray-paper-official": "`xray-paper` on pneumonia X-rays, new patients (official)",
     "covid-ct-paper": "`ct`, the source paper's protocol: in-sample, finds itself",
     "covid-ct-paper-paper": "`ct-paper`, the source paper's protocol: in-sample, finds itself",
     "pneumonia-xray-paper": "`xray`, the source paper's protocol: in-sample, finds itself",
