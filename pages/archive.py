@@ -34,6 +34,8 @@ if archive is not None:
         st.markdown("All pictures of this archive are on this machine.")
     else:
         st.markdown(f"{here:,} of {len(archive):,} pictures are on this machine.")
+        if holdings.elsewhere(archive):
+            st.caption(holdings.elsewhere(archive))
         source = holdings.published(archive)
         if source is not None:
             st.caption(holdings.TERMS[source.name])

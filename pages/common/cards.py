@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.common import choices, engine, figures, palette, shelf, words
+from pages.common import choices, engine, figures, holdings, palette, shelf, words
 from retrieval.archive import Archive, Hit, Hits
 from retrieval.errors import RetrievalError
 from retrieval.trust import Answer
@@ -82,7 +82,10 @@ def results(hits: Hits, archive: Archive, found: engine.Query) -> None:
     with st.grid("auto", min_column_width=CARD_WIDTH):
         for place in range(first, min(first + CARDS_A_PAGE, len(hits))):
             with st.container(border=True, gap="xsmall", height="stretch"):
-                _card(hits, place, engine.picture(archive, hits[place].entry), answer)
+                png = engine.picture(archive, hits[place].entry)
+                _card(hits, place, png, answer)
+                if not png:
+                    _missing(archive)
     if first + CARDS_A_PAGE >= len(hits):
         st.caption(words.cut(hits))
     else:
@@ -129,8 +132,11 @@ def _card(hits: Hits, place: int, png: bytes | None, answer: Answer | None) -> N
         st.markdown(f":small[{words.chance(answer.chances.get(hit.entry.label, 0.0))}]")
     _badges(hits, hit)
     _origin(hit)
-    if not png:
-        st.caption(f":material/image_not_supported: {words.NO_PICTURE}")
+
+
+def _missing(archive: Archive) -> None:
+    st.caption(f":material/image_not_supported: {words.NO_PICTURE}")
+    if holdings.published(archive) is not None:
         st.page_link(words.ARCHIVE.file, label=words.GET_PICTURES)
 
 

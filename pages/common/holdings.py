@@ -25,6 +25,14 @@ TERMS = {
         "where the collectors offer them; respect the rights in them, and use them for research."
     )
 }
+ELSEWHERE = {
+    "pneumonia-xray": (
+        "The X-rays are offered by Kermany, Zhang and Goldbaum at Mendeley Data "
+        "([10.17632/rscbjbr9sj.2](https://doi.org/10.17632/rscbjbr9sj.2), CC BY 4.0). This archive "
+        "was made from copies squashed to 224 × 224 pixels, so the originals give other codes: "
+        "index them as an archive of your own to see them."
+    )
+}
 
 Rows = list[dict[str, str]]
 
@@ -67,6 +75,12 @@ def _rows(title: str, counts: Counter[str]) -> Rows:
 def pictures_here(archive: Archive) -> int:
     """How many of the archive's pictures lie on this machine."""
     return sum(archive.picture(entry) is not None for entry in archive.catalogue.entries())
+
+
+def elsewhere(archive: Archive) -> str:
+    """Where the pictures of a shipped archive are, if they cannot be fetched from here."""
+    own = archive.folder.parent == archives.SHIPPED
+    return ELSEWHERE.get(archive.dataset, "") if own else ""
 
 
 def published(archive: Archive) -> download.Source | None:

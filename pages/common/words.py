@@ -80,6 +80,7 @@ ARCHIVES = {
     "sample-xray": "Synthetic X-ray sample",
     "covid-ct": "COVID-CT",
     "covid-ct-paper": "COVID-CT, paper's network",
+    "covid-ct-frozen": "COVID-CT, untrained features",
     "pneumonia-xray": "Pneumonia X-rays",
     "pneumonia-xray-paper": "Pneumonia X-rays, paper's network",
     "sample-ct-paper": "Synthetic CT sample, paper's network",
