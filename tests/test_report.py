@@ -97,7 +97,7 @@ def test_each_table_stands_between_its_own_marks(monkeypatch):
         f"<!-- results: {made} -->\nRESULTS\n<!-- end of results --> c"
     )
     assert report.with_results(found) == found
-    assert "P@10 of `m`, 7 queries (split val) against 40 cases, chance 0.500:" in tables
+    assert "P@10 of `m`, 7 queries (split val) against 40 cases, chance 0.500:" in made_tables
     with pytest.raises(EvaluationError, match="no end"):
         report.with_results(found.replace("<!-- end of results -->", ""))
     with pytest.raises(EvaluationError, match="no table nothing"):
