@@ -131,7 +131,10 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument("--queries", help="folder of pictures, or an archive")
     source.add_argument("--evidence", type=Path, help="what crossfit wrote, of the same recipe")
     calibrate.add_argument(
-        "--split", type=_words, default=["val"], help="queries of these splits (default val)"
+        "--split",
+        type=_words,
+        default=["val"],
+        help="with --queries: of these splits (val)",
     )
     calibrate.add_argument("--out", type=Path, help="write a calibrated copy there instead")
 

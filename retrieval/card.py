@@ -50,8 +50,10 @@ PNEUMONIA = DataSet(
 # Shipped model -> its data; the evaluations that a card prints are found by the model's id.
 DATA = {"ct": COVID_CT, "ct-paper": COVID_CT, "xray": PNEUMONIA, "xray-paper": PNEUMONIA}
 NETWORKS = {
-    "lite": "EfficientNet-Lite0 from ImageNet weights (Apache License 2.0), its stages 4 to 6 and "
-    "a linear layer trained further, pooled means and spreads, mirror image averaged",
+    "lite": "EfficientNet-Lite0 from ImageNet weights (Apache License 2.0), pooled means and "
+    "spreads of its stages 4 to 6, mirror image averaged. Every other bit comes from these stages "
+    "and a linear layer trained further, the rest from the stages as they were, quantised without "
+    "labels",
     "paper": "the paper's 13-layer Siamese network at 335 x 580, trained from random weights",
 }
 ALWAYS = (
@@ -72,13 +74,14 @@ def card(model: Model) -> str:
     splits = " and ".join(training.get("splits", ["train"]))
     sections = [
         f"# Model card: {model.name}",
-        f"Id {model.id}. {model.modality}; codes of {model.bits} bits, from features chosen by "
-        f"mRMR ({model.about['criterion']}). Network: {NETWORKS[model.encoder_name]}.",
+        f"Id {model.id}. {model.modality}; codes of {model.bits} bits. mRMR "
+        f"({model.about['criterion']}) ordered the trained features. "
+        f"Network: {NETWORKS[model.encoder_name]}.",
         "## Data",
         f"{data.name}. {data.origin} {data.licence}",
         f"Trained on {training['pictures']:,} pictures of {training['patients']:,} patients "
-        f"(split {splits}), labels {', '.join(training['labels'])}. The test split decided "
-        f"nothing. Data fingerprint {training['data'][:16]}.",
+        f"(split {splits}), labels {', '.join(training['labels'])}. Nothing was fitted on "
+        f"the test split. Data fingerprint {training['data'][:16]}.",
         f"Recipe: {settings}.",
         "## Figures",
         tables.results_table(_measured(model)),

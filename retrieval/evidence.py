@@ -85,11 +85,22 @@ class Evidence:
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 found = {field.name: arrays[field.name] for field in fields(cls)}
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-            raise EvaluationError(
-                f"{path} holds no evidence; make it with the crossfit command."
-            ) from None
-        return cls(**{**found, "bits": int(found["bits"])})
+            evidence = cls(**{**found, "bits": int(found["bits"])})
+            sound = evidence._is_sound()
+        except (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile):
+            sound = False
+        if not sound:
+            raise EvaluationError(f"{path} holds no evidence; make it with the crossfit command.")
+        return evidence
+
+    def _is_sound(self) -> bool:
+        shape = (len(self.labels), len(self.gallery_labels))
+        return (
+            self.distances.shape == self.allowed.shape == shape
+            and self.patients.shape == self.pictures.shape == self.labels.shape
+            and self.allowed.dtype == bool
+            and int(self.distances.max(initial=0)) <= self.bits
+        )
 
     def take(self, mask: npt.NDArray[np.bool_]) -> Evidence:
         """The queries where `mask` (n,) holds, against the same gallery."""

@@ -140,19 +140,16 @@ def calibrated_copy(archive: Archive, calibration: Calibration, out: Path) -> Ar
     """Write a copy of an archive that holds this calibration; the archive stays as it is."""
     storage.require_free(out, ArchiveError)
 
-    def moved(link: str) -> str:
-        return link and _link(archive.folder / link, out)
-
     def copies(fresh: Path) -> None:
         if (archive.folder / archives.COPIES).is_dir():
             shutil.copytree(archive.folder / archives.COPIES, fresh / archives.COPIES)
 
-    model = archive.about["model"]
+    link = archive.about["pictures"]
     about = {
         **archive.about,
         "name": out.name,
-        "model": {**model, "folder": moved(model["folder"])},
-        "pictures": moved(archive.about["pictures"]),
+        "model": _model_link(archive.model(), out),
+        "pictures": link and _link(archive.folder / link, out),
     }
     same = {
         name: partial(shutil.copyfile, storage.data_file(archive.folder, about, name))

@@ -267,8 +267,13 @@ def _fold_model(
     if not folder.exists():
         return _learn(mine, folder, plan, progress)
     model = models.load(folder)
-    training = model.about["training"]
-    if (training["data"], training["recipe"]) != (mine.fingerprint(), asdict(plan.recipe())):
+    training, first = model.about["training"], plan.first_model()
+    made = (model.encoder_name, model.modality, model.bits, model.about["criterion"],
+            training["start"], training["data"], training["recipe"],
+            training["patients"])  # fmt: skip
+    if made != (plan.encoder_name, plan.modality, plan.bits, plan.criterion,
+                first.id if first else "", mine.fingerprint(), asdict(plan.recipe()),
+                len(np.unique(mine.patients))):  # fmt: skip
         raise TrainingError(
             f"{folder} holds a model of other pictures or settings; remove it, or name another "
             "folder with --out."

@@ -80,9 +80,18 @@ def fit_on_evidence(archive: Archive, evidence: Evidence) -> tuple[Calibration, 
             f"The evidence has codes of {evidence.bits} bits and archive {archive.name} of "
             f"{archive.bits}; cross-fit with the same --bits."
         )
-    splits = archive.catalogue.column("split")
-    test = {sha256[:ID_LENGTH] for sha256 in archive.catalogue.column("sha256")[splits == "test"]}
-    if test & set(evidence.pictures.tolist()):
+    column = archive.catalogue.column
+    pictures = [sha256[:ID_LENGTH] for sha256 in column("sha256").tolist()]
+    held = set(zip(pictures, column("label").tolist(), strict=True))
+    asked = list(zip(evidence.pictures.tolist(), evidence.labels.tolist(), strict=True))
+    if not held.issuperset(asked):
+        raise EvaluationError(
+            f"Some of the evidence is about pictures or labels that archive {archive.name} does "
+            "not hold; cross-fit the pictures that were indexed."
+        )
+    test = column("split") == "test"
+    patients = np.isin(evidence.patients, column("patient_id")[test])
+    if patients.any() or np.isin(evidence.pictures, np.array(pictures)[test]).any():
         raise EvaluationError(
             "Some of the evidence comes from the archive's test split, on which nothing may be "
             "fitted; cross-fit the other splits."

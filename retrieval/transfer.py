@@ -36,7 +36,8 @@ WARM_UP_STEPS = 60
 class TransferRecipe:
     """Everything that decides a transferred model, besides the pictures.
 
-    epochs : with none, ImageNet's features are left as they are, randomly projected.
+    epochs : with none, ImageNet's features are left as they are: random projections of them
+        where learned ones would stand.
     learning_rate : of the body's trained stages; head_rate : of the last layer.
     unchanged : share of the copies in a batch that are the picture as it is.
     instance : weight of the instance contrast beside the label contrast.

@@ -42,5 +42,5 @@ def test_means_are_those_of_plain_rankings(name):
 
 
 def test_another_archive_is_refused(archive, model):
-    with pytest.raises(EvaluationError, match="no case labelled covid"):
+    with pytest.raises(EvaluationError, match="is not the whole of COVID-CT"):
         printed.compare(archive, model, read_result("paper-printed"))

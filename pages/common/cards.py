@@ -112,6 +112,8 @@ def _sureness(answer: Answer | None) -> None:
         return
     if answer.novel:
         st.warning(words.NOVEL)
+    elif not answer.current:
+        st.caption(words.STALE)
     elif answer.why:
         st.caption(words.plain(answer.why))
     elif not answer.answered:
@@ -128,7 +130,7 @@ def _card(hits: Hits, place: int, png: bytes | None, answer: Answer | None) -> N
     st.markdown(f"**{hit.rank}. {words.plain(label, 60)}**")
     st.progress(hit.distance / hit.bits)
     st.markdown(f":small[{distance} · {words.gap(hits, place)}]")
-    if answer and answer.answered and answer.chances and not answer.novel:
+    if answer and answer.answered and answer.chances and answer.current and not answer.novel:
         st.markdown(f":small[{words.chance(answer.chances.get(hit.entry.label, 0.0))}]")
     _badges(hits, hit)
     _origin(hit)

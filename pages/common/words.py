@@ -20,13 +20,14 @@ GET_PICTURES = "Get the pictures"
 NOT_CHECKED = "Nothing checks yet whether a picture is a chest scan: any picture gets a ranking."
 NOT_MEASURED = "How far this ranking can be trusted has not been measured for this archive."
 NOVEL = (
-    "Nothing here is similar: this scan lies farther from the archive than 99 of 100 scans it was "
-    "tried with. The list below means little."
+    "Nothing here is similar: the ten nearest cases lie farther off than for 99 of 100 scans this "
+    "was tried with. The list below means little."
 )
 UNSURE = (
-    "The nearest cases disagree about the finding: this ranking is among the 20 % that say least, "
-    "so no chance is shown."
+    "The nearest cases disagree about the finding more than for four of five scans this was tried "
+    "with, so no chance is shown."
 )
+STALE = "The archive has changed since chances were fitted to it, so none is shown."
 NO_ARCHIVE = "There is no archive to search; index one with the commands of the Archive page."
 
 
@@ -88,7 +89,7 @@ ARCHIVES = {
 }
 SCANS = {"CT": "chest CT slice", "X-ray": "chest X-ray"}
 NETWORKS = {
-    "lite": "EfficientNet-Lite0 from ImageNet weights, middle stages and last layer trained here",
+    "lite": "EfficientNet-Lite0 from ImageNet weights: half of the bits trained here, half not",
     "paper": "The paper's 13 layers",
     "small": "The paper's 13 layers on a smaller input",
 }
@@ -120,8 +121,9 @@ PROTOCOLS = (
     Protocol(
         "official",
         "New patients (official split)",
-        "Each query is a test picture of a patient whom neither the model nor the archive has "
-        "seen. Only this says what to expect for new patients, and only for pictures like these.",
+        "Each query is a test picture of a patient who is neither among the model's training cases "
+        "nor among those it is compared with. Only this says what to expect for new patients, and "
+        "only for pictures like these.",
     ),
     Protocol(
         "cross-fitted",
