@@ -179,6 +179,13 @@ def evaluate(
 ) -> Evaluation:
     """Rank the archive for every query and sum up; EvaluationError if that would mislead."""
     gallery = gallery_for(archive, model, queries, protocol, bits)
+    return evaluate_against(gallery, archive, model, queries, protocol)
+
+
+def evaluate_against(
+    gallery: Cases, archive: Archive, model: Model, queries: Cases, protocol: str
+) -> Evaluation:
+    """Figures of queries ranked against a gallery that `gallery_for` gave."""
     values, chance = figures_of_queries(gallery, queries, keep_own=protocol == "paper")
     overall, per_label = curves_of(values, chance, queries)
     return Evaluation(

@@ -44,10 +44,3 @@ def _rotation(
         left, _, right = np.linalg.svd(signs.T @ components)
         rotation = left @ right
     return rotation
-
-
-def quantisation_error(projected: npt.NDArray[np.floating]) -> float:
-    """Share of the length of projected values (n, bits) that their signs do not carry."""
-    signs = np.where(projected > 0, 1.0, -1.0)
-    scale = (signs * projected).sum() / signs.size
-    return float(((projected - scale * signs) ** 2).sum() / (projected**2).sum())

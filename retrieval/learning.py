@@ -200,19 +200,25 @@ def _learn(
         bits=plan.bits,
         criterion=plan.criterion,
         trained_on=pictures.sha256.tolist(),
-        training={
-            "recipe": asdict(recipe),
-            "start": first.id if first else "",
-            "pictures": len(pictures),
-            "patients": len(np.unique(pictures.patients)),
-            "labels": np.unique(pictures.labels).tolist(),
-            "splits": np.unique(pictures.splits).tolist(),
-            "data": pictures.fingerprint(),
-        },
+        training=_provenance(pictures, plan),
         progress=progress("Encoded"),
     )
     drop_checkpoints(checkpoints)
     return made
+
+
+def _provenance(pictures: TrainingSet, plan: Plan) -> storage.Json:
+    """What a model's manifest says of its making."""
+    first = plan.first_model()
+    return {
+        "recipe": asdict(plan.recipe()),
+        "start": first.id if first else "",
+        "pictures": len(pictures),
+        "patients": len(np.unique(pictures.patients)),
+        "labels": np.unique(pictures.labels).tolist(),
+        "splits": np.unique(pictures.splits).tolist(),
+        "data": pictures.fingerprint(),
+    }
 
 
 def cross_fit(
@@ -267,13 +273,9 @@ def _fold_model(
     if not folder.exists():
         return _learn(mine, folder, plan, progress)
     model = models.load(folder)
-    training, first = model.about["training"], plan.first_model()
-    made = (model.encoder_name, model.modality, model.bits, model.about["criterion"],
-            training["start"], training["data"], training["recipe"],
-            training["patients"])  # fmt: skip
-    if made != (plan.encoder_name, plan.modality, plan.bits, plan.criterion,
-                first.id if first else "", mine.fingerprint(), asdict(plan.recipe()),
-                len(np.unique(mine.patients))):  # fmt: skip
+    kind = (model.encoder_name, model.modality, model.bits, model.about["criterion"])
+    wanted = (plan.encoder_name, plan.modality, plan.bits, plan.criterion)
+    if kind != wanted or model.about["training"] != _provenance(mine, plan):
         raise TrainingError(
             f"{folder} holds a model of other pictures or settings; remove it, or name another "
             "folder with --out."

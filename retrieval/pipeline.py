@@ -44,8 +44,8 @@ def evaluate_archive(
     archive = archives.open_archive(where)
     model = _model_with(archive, bits)
     cases = _query_cases(queries, model, splits, bits, progress)
-    result = evaluation.evaluate(archive, model, cases, protocol=protocol, bits=bits)
     gallery = evaluation.gallery_for(archive, model, cases, protocol, bits)
+    result = evaluation.evaluate_against(gallery, archive, model, cases, protocol)
     if protocol != "paper":  # there a query finds itself, and of such no chance is given
         result = replace(result, trust=trust.measured(gallery, cases, model, archive))
     return result, similarity.measure(gallery, cases, protocol=protocol)
@@ -68,9 +68,7 @@ def fit_trust(
     cases = _query_cases(queries, model, splits, None, progress)
     _refuse_test_pictures(evaluation.cases_of_archive(archive, model), cases)
     gallery = evaluation.gallery_for(archive, model, cases, "official")
-    evidence = trust.evidence_of(gallery, cases)
-    calibration = fit(evidence, archive.id)
-    return calibration, trust.summed_up(evidence, cross_fitted(evidence), len(evidence))
+    return _fitted(archive, trust.evidence_of(gallery, cases))
 
 
 def fit_on_evidence(archive: Archive, evidence: Evidence) -> tuple[Calibration, Reliability]:
@@ -96,6 +94,10 @@ def fit_on_evidence(archive: Archive, evidence: Evidence) -> tuple[Calibration, 
             "Some of the evidence comes from the archive's test split, on which nothing may be "
             "fitted; cross-fit the other splits."
         )
+    return _fitted(archive, evidence)
+
+
+def _fitted(archive: Archive, evidence: Evidence) -> tuple[Calibration, Reliability]:
     calibration = fit(evidence, archive.id)
     return calibration, trust.summed_up(evidence, cross_fitted(evidence), len(evidence))
 

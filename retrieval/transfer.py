@@ -6,7 +6,8 @@ Chen et al., ICML 2020). The second keeps neighbours alike in looks where the
 first alone would fold a label into one point. Outputs pass through tanh while
 training, so that their signs, the bits, carry what they carry.
 
-The new last layer first learns alone: its random start would shake the body.
+The layer of the learned features first learns alone: its random start would
+shake the body.
 Beside what is learned, a part of the features keeps ImageNet's own view.
 """
 

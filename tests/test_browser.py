@@ -155,4 +155,7 @@ def test_a_deep_link_lands_inside_the_frame(server, page, target):
         expect(page.get_by_role("link", name=other.menu).first).to_be_visible()
     expect(page.get_by_text(words.NOT_FOR_DIAGNOSIS)).to_have_count(2)
     expect(page.get_by_text("Page not found")).to_have_count(0)
-    expect(page.locator(".js-plotly-plot").first).to_be_visible()
+    charts = page.locator(".js-plotly-plot")
+    expect(charts).to_have_count(3, timeout=PATIENCE)
+    for place in range(3):
+        expect(charts.nth(place)).to_be_visible()

@@ -15,6 +15,7 @@ from retrieval.choices import (
     sample_of_archive,
     sample_of_folder,
 )
+from retrieval.encoder import spec_named
 from retrieval.errors import EvaluationError
 from retrieval.evaluation import Cases
 from retrieval.selection import MRMRSelector
@@ -107,11 +108,27 @@ def test_features_that_mrmr_chose_already_are_refused(archive, folder, model, tm
         sample_of_archive(stored, model)
 
 
-@pytest.mark.parametrize("name", ["covid-ct-paper"])
-def test_the_shipped_order_and_thresholds_follow_from_the_train_split(name):
-    archive = open_archive(name)
+def test_the_shipped_order_and_thresholds_follow_from_the_train_split():
+    archive = open_archive("covid-ct-paper")
     model = archive.model()
     stored = sample_of_archive(archive, model)
     train = stored.take(stored.cases.splits == "train")
     np.testing.assert_array_equal(chosen_orders(train)["MID"], model.ranking)
     np.testing.assert_array_equal(hashing.fit_thresholds(train.features), model.thresholds)
+
+
+@pytest.mark.parametrize("name", ["covid-ct", "pneumonia-xray"])
+def test_with_bits_of_two_kinds_the_trained_ones_follow_mrmr(name):
+    """On the pictures the model was trained on; every other bit is one no label has touched."""
+    archive = open_archive(name)
+    model = archive.model()
+    stored = sample_of_archive(archive, model)
+    seen = stored.take(np.array([model.saw(sha256) for sha256 in stored.cases.sha256.tolist()]))
+    kept = spec_named(model.encoder_name).kept
+    learned = stored.features.shape[1] - kept
+    selector = MRMRSelector(learned).fit(seen.features[:, :learned], seen.cases.labels)
+    np.testing.assert_array_equal(model.ranking[: 2 * kept : 2], selector.ranking_[:kept])
+    np.testing.assert_array_equal(model.ranking[2 * kept :], selector.ranking_[kept:])
+    untouched = np.sort(model.ranking[1 : 2 * kept : 2])
+    np.testing.assert_array_equal(untouched, learned + np.arange(kept))
+    np.testing.assert_array_equal(hashing.fit_thresholds(seen.features), model.thresholds)
