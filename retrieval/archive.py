@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
@@ -24,6 +23,7 @@ from retrieval.calibration import Calibration
 from retrieval.catalogue import Catalogue, Entry
 from retrieval.errors import ArchiveError, ModelMismatch, SearchError
 from retrieval.hashing import Codes, Features
+from retrieval.hits import Hits, ranked
 from retrieval.model import ID_LENGTH, Model
 
 SCHEMA = 1
@@ -34,59 +34,6 @@ SHIPPED = Path(__file__).resolve().parents[1] / "assets" / "archives"
 COPIES = "pictures"  # sub-folder of the pictures that an archive carries itself
 DATA_VARIABLE = "RETRIEVAL_DATA"
 DATA = Path(__file__).resolve().parents[1] / "data"
-
-
-@dataclass(frozen=True)
-class Hit:
-    """One archive case in a ranking.
-
-    distance : differing bits out of `bits`; tied : another hit has the same distance;
-    identical : its picture is the query's, pixel by pixel.
-    """
-
-    rank: int
-    distance: int
-    bits: int
-    identical: bool
-    tied: bool
-    entry: Entry
-
-
-@dataclass(frozen=True)
-class Hits:
-    """A ranking for one query, nearest first; `beyond` is the distance just after the last hit."""
-
-    hits: tuple[Hit, ...]
-    sha256: str
-    beyond: int | None
-
-    def __len__(self) -> int:
-        return len(self.hits)
-
-    def __getitem__(self, place: int) -> Hit:
-        return self.hits[place]
-
-    def json(self) -> storage.Json:
-        """As `search --json` prints it."""
-        hits = [
-            {
-                "rank": hit.rank,
-                "id": hit.entry.id,
-                "distance": hit.distance,
-                "bits": hit.bits,
-                "label": hit.entry.label,
-                "patient_id": hit.entry.patient_id,
-                "file": hit.entry.file,
-                "identical": hit.identical,
-            }
-            for hit in self.hits
-        ]
-        return {"query": {"sha256": self.sha256}, "hits": hits}
-
-    def first(self, k: int) -> Hits:
-        """The nearest k of these hits, without another search."""
-        rest = self.hits[k : k + 1]
-        return Hits(self.hits[:k], self.sha256, rest[0].distance if rest else self.beyond)
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,38 +107,31 @@ class Archive:
     def search(self, code: Codes, sha256: str, k: int, *, without_self: bool = False) -> Hits:
         """The k nearest cases for one code (1, bytes), by (distance, id).
 
-        `sha256` is the query's pixel checksum: a case with the same picture is
-        marked identical, or left out if `without_self`.
+        `sha256` is the query's pixel checksum: a case with the same picture comes first
+        and is marked identical, or is left out if `without_self`.
         """
         if k < 1:
             raise SearchError(f"Cannot show {k} matches; ask for at least 1.")
-        same = set(self.catalogue.positions_of(sha256))
+        same = self.catalogue.positions_of(sha256)
         ranking = hamming.rank(self.codes, code, k + 1 + len(same))
-        found = [
+        others = [
             (int(position), int(distance))
             for position, distance in zip(ranking.positions[0], ranking.distances[0], strict=True)
-            if not (without_self and int(position) in same)
+            if int(position) not in same
         ]
-        return self._hits(found, same, sha256, k)
+        own = [] if without_self else [(position, 0) for position in same]
+        return self.hits([*own, *others], k, sha256, same)
 
-    def _hits(self, found: list[tuple[int, int]], same: set[int], sha256: str, k: int) -> Hits:
+    def hits(
+        self, found: Sequence[tuple[int, int]], k: int, sha256: str, same: Sequence[int]
+    ) -> Hits:
+        """The first k of `found`, pairs (position, distance) in order, as hits.
+
+        `same` are the positions of the query's own picture. One pair more than k says
+        what comes after the last hit.
+        """
         entries = self.catalogue.entries([position for position, _ in found[:k]])
-        distances = [distance for _, distance in found]
-        together = Counter(distances)
-        hits = tuple(
-            Hit(
-                rank=number,
-                distance=distance,
-                bits=self.bits,
-                identical=position in same,
-                tied=together[distance] > 1,
-                entry=entry,
-            )
-            for number, ((position, distance), entry) in enumerate(
-                zip(found[:k], entries, strict=True), start=1
-            )
-        )
-        return Hits(hits, sha256, distances[k] if len(found) > k else None)
+        return ranked(found, entries, bits=self.bits, sha256=sha256, same=same)
 
     def picture(self, entry: Entry) -> Path | None:
         """Where the case's picture lies on this machine, or None."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.common import choices, engine, figures, holdings, palette, shelf, words
-from retrieval.archive import Archive, Hit, Hits
+from retrieval.archive import Archive
 from retrieval.errors import RetrievalError
+from retrieval.hits import Hit, Hits
 from retrieval.trust import Answer
 
 CARDS_A_PAGE = 20

@@ -18,10 +18,11 @@ import numpy as np
 import streamlit as st
 from PIL import Image, ImageOps
 
-from retrieval.archive import COPIES, Archive, Hits
+from retrieval.archive import COPIES, Archive
 from retrieval.catalogue import Entry
 from retrieval.errors import ArchiveError, RetrievalError
 from retrieval.hashing import Codes
+from retrieval.hits import Hits
 from retrieval.model import Model
 from retrieval.sandbox import Decoder
 from retrieval.trust import Answer, judge

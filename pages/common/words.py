@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from retrieval.archive import Hits
 from retrieval.catalogue import Entry
 from retrieval.datasets import OWN_GROUP
+from retrieval.hits import Hits
 
 PRODUCT = "Lung image retrieval"
 NOT_FOR_DIAGNOSIS = "Research and teaching; not for diagnosis."
