@@ -1,40 +1,58 @@
 """Search: a scan in, the most similar cases out."""
 
+from functools import partial
+
 import streamlit as st
 
-from pages.common import cards, choices, engine, words
+from pages.common import asked, cards, choices, compare, engine, filters, query, results, samples
+from pages.common.words import count, plain
 from retrieval.errors import RetrievalError
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
     archive = choices.archive()
     if archive is not None:
-        st.caption(words.count(len(archive), "case"), width="content")
+        st.caption(count(len(archive), "case"), width="content")
     k = choices.count()
+    if archive is not None:
+        filters.control(archive)
 
-left, right = st.columns([3, 8], gap="medium")
+left, right = st.columns([4, 8], gap="medium")
 with left:
-    choices.upload()
-    place = st.container()
+    shown = st.container()
+    asked.controls()
 
-chosen = choices.scan()
+chosen = asked.scan()
 found = None
-with right:
-    if archive is not None and chosen is not None:
+if archive is not None and chosen is not None:
+    with right:
         try:
             with st.skeleton(height=400):
-                found, hits = engine.search(
-                    chosen.data, chosen.digest, archive, choices.frame(chosen)
+                found, around = engine.search(
+                    chosen.data, chosen.digest, archive, asked.frame(chosen)
                 )
         except RetrievalError as error:
-            cards.problem(error)
-    if found is None:
-        cards.samples(archive)
-    else:
-        cards.results(hits.first(k), archive, found)
+            st.error(plain(str(error)), icon=":material/error:")
 
-if found is not None:
-    with place:
-        cards.query(found, archive)
-        if found.frames > 1:
-            choices.frame_slider(chosen, found)
-        st.button("Start again", icon=":material/refresh:", on_click=choices.clear)
+if found is None:
+    with right:
+        samples.show(archive)
+else:
+    mask = filters.allowed(archive)
+    context = cards.Context(
+        archive,
+        around.hits(k, mask),
+        engine.judged(found, archive),
+        partial(compare.show, found),
+    )
+    with right:
+        results.show(context, around, found, filtered=mask is not None)
+    with shown:
+        query.show(found, archive)
+        asked.frame_control(chosen, found)
+        query.training_badge(found, context)
+        st.button("Start again", icon=":material/refresh:", on_click=asked.clear)
+        query.counter_example(around, context)
+
+if chosen is not None:
+    with shown:
+        asked.slice_controls()

@@ -65,7 +65,11 @@ class Around:
 
 def around(archive: Archive, code: Codes, sha256: str) -> Around:
     """Every case as seen from one code (1, bytes) of a picture with this pixel checksum."""
-    distances = hamming.distances(archive.codes, code)[0]
+    return arranged(archive, hamming.distances(archive.codes, code)[0], sha256)
+
+
+def arranged(archive: Archive, distances: npt.NDArray[np.int32], sha256: str) -> Around:
+    """The same from distances (n,) that are known already."""
     same = archive.catalogue.positions_of(sha256)
     later = np.ones(len(distances), dtype=np.int8)
     later[same] = 0

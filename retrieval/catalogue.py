@@ -53,6 +53,7 @@ class Catalogue:
             raise self._damaged() from None
         weakref.finalize(self, self._connection.close)
         self._rows("SELECT count(*) FROM cases")
+        self._columns: dict[str, npt.NDArray[np.str_]] = {}
 
     def entries(self, positions: Sequence[int] | None = None) -> list[Entry]:
         """The entries at these positions, in their order; all of them by default."""
@@ -69,11 +70,15 @@ class Catalogue:
         return [found[place] for place in wanted]
 
     def column(self, name: str) -> npt.NDArray[np.str_]:
-        """One column of all cases, in order of position."""
+        """One column of all cases, in order of position; read once, and not to be written to."""
         if name not in COLUMNS:
             raise ArchiveError(f"A catalogue has no column {name!r}; it has {', '.join(COLUMNS)}.")
-        rows = self._rows(f"SELECT {name} FROM cases ORDER BY position")
-        return np.array([value for (value,) in rows], dtype=np.str_)
+        if name not in self._columns:
+            rows = self._rows(f"SELECT {name} FROM cases ORDER BY position")
+            column = np.array([value for (value,) in rows], dtype=np.str_)
+            column.flags.writeable = False
+            self._columns[name] = column
+        return self._columns[name]
 
     def positions_of(self, sha256: str) -> list[int]:
         """Where the picture with this pixel checksum stands: usually nowhere or once."""

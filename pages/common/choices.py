@@ -1,31 +1,15 @@
-"""What a visitor has chosen: the archive, how many matches, and the scan to ask about."""
+"""What a visitor has chosen: the archive, and how many matches to show."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
-
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from pages.common import engine, shelf, words
+from pages.common import shelf, words
 from retrieval.archive import Archive
-from retrieval.catalogue import Entry
-from retrieval.scans import LIMITS
 
 COUNTS = (5, 10, 15, 20, 30, 40, 50)
 USUAL_COUNT = 10
 ARCHIVE_KEY, COUNT_KEY = "archive", "k"
-SCAN_KEY, ROUND_KEY = "scan", "upload_round"
-
-
-@dataclass(frozen=True, eq=False)
-class ChosenScan:
-    """The bytes that are asked about, and their SHA-256."""
-
-    data: bytes
-    digest: str
 
 
 def archive() -> Archive | None:
@@ -74,76 +58,10 @@ def count() -> int:
     return chosen if chosen in COUNTS else USUAL_COUNT
 
 
-def scan() -> ChosenScan | None:
-    """The scan that is asked about now."""
-    return st.session_state.get(SCAN_KEY)
-
-
-def upload() -> None:
-    """The control that takes a file; its content, not its name, decides what it is."""
-    key = f"upload-{st.session_state.get(ROUND_KEY, 0)}"
-    st.file_uploader(
-        "Your scan: DICOM, PNG, JPEG, TIFF or BMP",
-        key=key,
-        on_change=_take_upload,
-        args=(key,),
-    )
-    st.caption(
-        f"One chest CT slice or X-ray, at most {LIMITS.file_bytes >> 20} MB; another file "
-        f"replaces it. It stays in memory for this visit, never on disk. {words.NOT_CHECKED}"
-    )
-
-
-def _take_upload(key: str) -> None:
-    file = st.session_state[key]
-    if file is None:
-        st.session_state[SCAN_KEY] = None
-        return
-    st.session_state[SCAN_KEY] = _chosen(file.getvalue())
-    _drop_upload(file)
-
-
-def _drop_upload(file: UploadedFile) -> None:
-    """Take the server's own copy of an upload out of its memory; this visit has one already."""
-    context = get_script_run_ctx()
-    if context is not None:
-        context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
-
-
-def take_sample(archive: Archive, entry: Entry) -> None:
-    """Ask about a case of the built-in sample, and empty the upload control."""
-    st.session_state[SCAN_KEY] = _chosen(engine.sample_bytes(archive, entry))
-    st.session_state[ROUND_KEY] = st.session_state.get(ROUND_KEY, 0) + 1
-
-
-def clear() -> None:
-    """Forget the scan and what followed from it, and empty the upload control."""
-    st.session_state[SCAN_KEY] = None
-    engine.forget()
-    st.session_state[ROUND_KEY] = st.session_state.get(ROUND_KEY, 0) + 1
-
-
-def frame(chosen: ChosenScan) -> int | None:
-    """The frame chosen for a file with several, counted from 0; None for its own choice."""
-    number = st.session_state.get(_frame_key(chosen))
-    return None if number is None else number - 1
-
-
-def frame_slider(chosen: ChosenScan, query: engine.Query) -> None:
-    """The control that chooses a frame of a file with several."""
-    st.slider(
-        f"Frame {query.frame + 1} of {query.frames} is used; choose another",
-        min_value=1,
-        max_value=query.frames,
-        value=query.frame + 1,
-        key=_frame_key(chosen),
-        persist_state="session",
-    )
-
-
-def _frame_key(chosen: ChosenScan) -> str:
-    return f"frame-{chosen.digest}"
-
-
-def _chosen(data: bytes) -> ChosenScan:
-    return ChosenScan(data, hashlib.sha256(data).hexdigest())
+def prefer(modality: str) -> None:
+    """Choose the first archive of a modality, unless the one chosen is of it already."""
+    offered, _ = shelf.offered()
+    chosen = current_archive()
+    fitting = [name for name, one in offered.items() if one.about.get("modality") == modality]
+    if fitting and (chosen is None or chosen.about.get("modality") != modality):
+        st.session_state[ARCHIVE_KEY] = fitting[0]

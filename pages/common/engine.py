@@ -15,21 +15,25 @@ from itertools import chain, zip_longest
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import streamlit as st
 from PIL import Image, ImageOps
+from retrieval.intake import Finding, Gate
+from retrieval.series import Place
 
+from retrieval import hamming, scans
 from retrieval.archive import COPIES, Archive
+from retrieval.around import Around, arranged
 from retrieval.catalogue import Entry
 from retrieval.errors import ArchiveError, RetrievalError
 from retrieval.hashing import Codes
-from retrieval.hits import Hits
 from retrieval.model import Model
 from retrieval.sandbox import Decoder
+from retrieval.scans import Scan
 from retrieval.trust import Answer, judge
+from retrieval.views import View
 
-DEEPEST = 50  # searched once; any smaller k is a slice of it
-CARD_PIXELS = (480, 360)
-QUERY_PIXELS = 1200  # st.image resamples above 1460
+CARD_SHAPES = {"CT": (480, 360), "X-ray": (400, 400)}  # pixels
 SYNTHETIC = "synthetic"
 
 log = logging.getLogger(__name__)
@@ -37,10 +41,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """What the pages know of the scan that is asked about; `code` is (1, bytes)."""
+    """What the pages know of the scan that is asked about.
+
+    sha256 : of its pixels; digest : of its file; code : (1, bytes); finding : whether it
+        looks like a chest scan.
+    """
 
     sha256: str
-    png: bytes
+    digest: str
+    view: View
     format: str
     modality: str
     width: int
@@ -50,6 +59,7 @@ class Query:
     warnings: tuple[str, ...]
     trained_on: bool
     code: Codes
+    finding: Finding
 
 
 @st.cache_resource(show_spinner=False)
@@ -71,11 +81,12 @@ def _model(model_id: str, _archive: Archive) -> Model:
     return _archive.model()
 
 
-def search(data: bytes, digest: str, archive: Archive, frame: int | None) -> tuple[Query, Hits]:
-    """The query and its nearest cases; `digest` is the SHA-256 of `data`."""
+def search(data: bytes, digest: str, archive: Archive, frame: int | None) -> tuple[Query, Around]:
+    """The query, and the archive around it; `digest` is the SHA-256 of `data`."""
     model = model_of(archive)
     query = _read(digest, frame, model.id, data, model)
-    return query, _nearest(digest, frame, archive.id, query, archive)
+    distances = _distances(digest, frame, archive.id, query.code, archive)
+    return query, arranged(archive, distances, query.sha256)
 
 
 def judged(query: Query, archive: Archive) -> Answer | None:
@@ -83,12 +94,44 @@ def judged(query: Query, archive: Archive) -> Answer | None:
     return judge(archive, model_of(archive), query.code, query.sha256)
 
 
-@st.cache_data(scope="session", max_entries=8, show_spinner=False)
+def kind(data: bytes, digest: str) -> str:
+    """What a file shows, "CT" or "X-ray", by its header or its looks; empty if neither."""
+    try:
+        scan = _scan(digest, None, data)
+    except RetrievalError:
+        return ""  # the search will say what is wrong with the file
+    return scan.modality or _intake(digest, None, scan).kind
+
+
+def place(data: bytes) -> Place | None:
+    """Where a file stands in its series, if it says so."""
+    return decoder().describe(data)
+
+
+@st.cache_resource(scope="session", max_entries=4, show_spinner=False)
+def _scan(digest: str, frame: int | None, _data: bytes) -> Scan:
+    return decoder().decode(_data, frame=frame)
+
+
+@st.cache_resource(scope="session", max_entries=16, show_spinner=False)
+def _intake(digest: str, frame: int | None, _scan: Scan) -> Finding:
+    return gate().check(_scan.pixels)
+
+
+@st.cache_resource(show_spinner=False)
+def gate() -> Gate:
+    """What tells chest scans from other pictures."""
+    return Gate.load()
+
+
+@st.cache_resource(scope="session", max_entries=16, show_spinner=False)
 def _read(digest: str, frame: int | None, model_id: str, _data: bytes, _model: Model) -> Query:
-    scan = decoder().decode(_data, frame=frame)
+    scan = _scan(digest, frame, _data)
+    scans.check_searchable(scan)
     return Query(
         sha256=scan.sha256,
-        png=_png(Image.fromarray(scan.preview(QUERY_PIXELS))),
+        digest=digest,
+        view=scan.view,
         format=scan.format,
         modality=scan.modality,
         width=scan.width,
@@ -98,20 +141,39 @@ def _read(digest: str, frame: int | None, model_id: str, _data: bytes, _model: M
         warnings=scan.warnings,
         trained_on=_model.saw(scan.sha256),
         code=_model.codes(_model.encode([scan.pixels])),
+        finding=_intake(digest, frame, scan),
     )
 
 
 @st.cache_data(scope="session", max_entries=32, show_spinner=False)
-def _nearest(
-    digest: str, frame: int | None, archive_id: str, _query: Query, _archive: Archive
-) -> Hits:
-    return _archive.search(_query.code, _query.sha256, DEEPEST)
+def _distances(
+    digest: str, frame: int | None, archive_id: str, _code: Codes, _archive: Archive
+) -> npt.NDArray[np.int32]:
+    return hamming.distances(_archive.codes, _code)[0]
 
 
 def forget() -> None:
     """Drop what this visit's caches hold of its scans."""
-    _read.clear()
-    _nearest.clear()
+    for cached in (_scan, _intake, _read, _distances):
+        cached.clear()
+
+
+def case_view(archive: Archive, entry: Entry) -> View | None:
+    """A case's picture for the viewer; None if it is not here."""
+    path = archive.picture(entry)
+    if path is None:
+        return None
+    try:
+        return _case_view(entry.sha256, str(path), path.parent == archive.folder / COPIES)
+    except RetrievalError as error:
+        _log_unshown(entry, error)
+        return None
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _case_view(sha256: str, path: str, own: bool) -> View | None:
+    scan = _case_scan(sha256, path, own)
+    return scan and scan.view
 
 
 def picture(archive: Archive, entry: Entry) -> bytes | None:
@@ -120,24 +182,34 @@ def picture(archive: Archive, entry: Entry) -> bytes | None:
     if path is None:
         return None
     own = path.parent == archive.folder / COPIES
+    shape = CARD_SHAPES.get(archive.about.get("modality", ""), CARD_SHAPES["CT"])
     try:
-        return _card_picture(entry.sha256, str(path), own)
+        return _card_picture(entry.sha256, str(path), own, shape)
     except RetrievalError as error:
-        log.warning("The picture of case %s cannot be shown: %s", entry.id, type(error).__name__)
+        _log_unshown(entry, error)
         return None
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
-def _card_picture(sha256: str, path: str, own: bool) -> bytes | None:
+def _card_picture(sha256: str, path: str, own: bool, shape: tuple[int, int]) -> bytes | None:
+    scan = _case_scan(sha256, path, own)
+    if scan is None:
+        return None
+    grey = Image.fromarray(scan.preview())
+    return _png(ImageOps.pad(grey, shape, Image.Resampling.LANCZOS))
+
+
+def _case_scan(sha256: str, path: str, own: bool) -> Scan | None:
     """The picture at `path`, unless it is another one than the case's by the same name.
 
     An archive's `own` copy has 8 bits and so another checksum than a deeper original.
     """
     scan = decoder("archive").read(Path(path))
-    if not own and scan.sha256 != sha256:
-        return None
-    grey = Image.fromarray(scan.preview())
-    return _png(ImageOps.pad(grey, CARD_PIXELS, Image.Resampling.LANCZOS))
+    return scan if own or scan.sha256 == sha256 else None
+
+
+def _log_unshown(entry: Entry, error: RetrievalError) -> None:
+    log.warning("The picture of case %s cannot be shown: %s", entry.id, type(error).__name__)
 
 
 def _png(image: Image.Image) -> bytes:

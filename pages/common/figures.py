@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.common import words
+from pages.common import phrases, words
 from retrieval import results
 from retrieval.archive import Archive
 
@@ -89,7 +89,7 @@ def trust(archive: Archive, k: int) -> str:
         same &= measured.about["model"]["id"] == archive.about["model"]["id"]
         honest = measured.protocol == words.PROTOCOLS[0].name
         if same and honest and str(k) in measured.about["at_k"]:
-            return words.trust(
+            return phrases.trust(
                 measured.figure("precision", k),
                 measured.chance(),
                 {name: measured.figure("precision", k, name)[0] for name in measured.labels},

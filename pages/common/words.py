@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from retrieval.intake import Finding
+from retrieval.series import Series
+
 from retrieval.catalogue import Entry
 from retrieval.datasets import OWN_GROUP
-from retrieval.hits import Hits
 
 PRODUCT = "Lung image retrieval"
 NOT_FOR_DIAGNOSIS = "Research and teaching; not for diagnosis."
 UNEXPECTED = "Something went wrong on this page; reload it, or try another scan."
 NO_PICTURE = "Picture not on this machine"
 GET_PICTURES = "Get the pictures"
-NOT_CHECKED = "Nothing checks yet whether a picture is a chest scan: any picture gets a ranking."
 NOT_MEASURED = "How far this ranking can be trusted has not been measured for this archive."
 NOVEL = (
     "Nothing here is similar: the ten nearest cases lie farther off than for 99 of 100 scans this "
@@ -28,6 +28,21 @@ UNSURE = (
     "with, so no chance is shown."
 )
 STALE = "The archive has changed since chances were fitted to it, so none is shown."
+FILTERED = "The list is filtered; how far such lists can be trusted was measured without filters."
+ALL_SYNTHETIC = "All these cases are drawn by a program; they show no person."
+OTHER_FINDING = "Nearest case with another finding"
+OTHER_FINDING_HELP = (
+    "The case most like your scan among those whose finding differs from that of most matches, "
+    "whatever the filter. Look at it before you believe the list."
+)
+NOT_THE_SAME = "Similar is not the same diagnosis."
+TOO_MANY_FILES = "These files are larger than 1 GB together; choose fewer slices."
+NOT_A_CHEST_SCAN = (
+    "This does not look like a chest CT slice or a frontal chest X-ray, so the list means little."
+)
+UPSIDE_DOWN = "This scan looks upside down; turn it and ask again, or the list means little."
+TURNED = "This scan looks turned by a quarter; turn it and ask again, or the list means little."
+INVERTED = "The greys look inverted, air bright; invert them and ask again."
 NO_ARCHIVE = "There is no archive to search; index one with the commands of the Archive page."
 
 
@@ -159,8 +174,7 @@ def plain(text: str, limit: int = 300) -> str:
     :colour[directives] from being recognised in what is left after escaping.
     """
     line = CONTROL.sub(" ", text).strip()
-    if len(line) > limit:
-        line = f"{line[: limit - 1].rstrip()}…"
+    line = shortened(line, limit)
     line = LINK_STARTS.sub(rf"\1{WORD_JOINER}", line)
     return LEADING_MARKUP.sub(r"\1\\\2", INLINE_MARKUP.sub(r"\\\1", line))
 
@@ -211,45 +225,6 @@ def interval(figure: Sequence[float]) -> str:
     return f"{value:.1f} % ({low:.1f} to {high:.1f})"
 
 
-def summary(hits: Hits, total: int) -> str:
-    """What the nearest cases are, as markdown: never a verdict."""
-    labels = Counter(hit.entry.label for hit in hits.hits)
-    parts = ", ".join(f"{number} {plain(label(name))}" for name, number in labels.most_common())
-    return f"**{len(hits)} nearest of {total:,}:** {parts}. Similar is not the same diagnosis."
-
-
-def gap(hits: Hits, place: int) -> str:
-    """How much farther the case after this one is."""
-    following = hits[place + 1].distance if place + 1 < len(hits) else hits.beyond
-    if following is None:
-        return "last case"
-    step = following - hits[place].distance
-    return f"next: {step} more" if step else "next: the same"
-
-
-def trust(figure: Sequence[float], chance: float, by_label: Mapping[str, float]) -> str:
-    """What the matches shown are worth, from precision (value, low, high) on new patients."""
-    value, low, high = (round(100 * share) for share in figure)
-    if figure[1] <= chance:
-        return (
-            f"On new patients this ranking was no better than chance: {value} of 100 matches had "
-            f"the query's own label ({low} to {high}), a random order gives {100 * chance:.0f}."
-        )
-    worst = min(by_label, key=by_label.__getitem__)
-    best = max(by_label, key=by_label.__getitem__)
-    return (
-        f"On new patients {value} of 100 such matches had the query's own label "
-        f"(95 % interval {low} to {high}; chance {100 * chance:.0f}), from "
-        f"{100 * by_label[worst]:.0f} for {plain(label(worst))} to "
-        f"{100 * by_label[best]:.0f} for {plain(label(best))}."
-    )
-
-
-def chance(share: float) -> str:
-    """Calibrated chance that a case has the query's finding."""
-    return f"same finding: {round(100 * min(max(share, 0.01), 0.99))} % likely"
-
-
 def measured_on(about: Mapping[str, Any]) -> str:
     """Which archive and model an evaluation is about."""
     if not about["model"]["id"]:
@@ -265,21 +240,29 @@ def printed_note(queries: int, protocol: str) -> str:
     return f"{points}they belong to the paper's own protocol and do not compare with this one."
 
 
-def tie(hits: Hits, distance: int) -> str:
-    """How many of the cases shown share a distance."""
-    shown = sum(hit.distance == distance for hit in hits.hits)
-    further = ", as does at least one case after the list" if hits.beyond == distance else ""
-    return (
-        f"{shown} of the {len(hits)} cases listed differ{'s' if shown == 1 else ''} in "
-        f"{distance} bits{further}. The order among them means nothing."
-    )
+def looks(finding: Finding, modality: str, archive: str) -> list[str]:
+    """What a reader should know of how a scan looks; `modality` is what its file says."""
+    said = []
+    if not finding.kind:
+        said.append(NOT_A_CHEST_SCAN)
+    kind = modality or finding.kind
+    if kind and archive and kind != archive:
+        said.append(f"This is a {SCANS[kind]}; the archive holds {SCANS[archive]}s.")
+    turned = ((finding.upside_down, UPSIDE_DOWN), (finding.turned, TURNED))
+    said += [text for holds, text in (*turned, (finding.inverted, INVERTED)) if holds]
+    return said
 
 
-def cut(hits: Hits) -> str:
-    """Whether the end of the list separates cases of different distance."""
-    if hits.beyond is None:
-        return "These are all the cases of the archive."
-    last = hits[len(hits) - 1].distance
-    if hits.beyond == last:
-        return f"The next case has the same distance ({last} bits): the list ends within a tie."
-    return f"The next case differs in {hits.beyond} bits."
+def series(number: int, one: Series) -> str:
+    """One series of an upload."""
+    return f"{number + 1}: {count(len(one.indices), 'picture')}, {one.order}"
+
+
+def slice_of(one: Series) -> str:
+    """Title of the slider through a series."""
+    return f"Slice (of {len(one.indices)}, ordered {one.order})"
+
+
+def shortened(text: str, limit: int) -> str:
+    """Text of at most `limit` characters; not yet safe as markdown or HTML."""
+    return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"

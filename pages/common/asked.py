@@ -1,0 +1,210 @@
+"""The scan that is asked about: one file, or one slice of a series."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+from retrieval.series import Series
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from pages.common import choices, engine, words
+from retrieval import series
+from retrieval.archive import Archive
+from retrieval.catalogue import Entry
+from retrieval.scans import LIMITS
+
+SCAN_KEY, ROUND_KEY, PROBLEM_KEY = "scan", "upload_round", "upload_problem"
+SERIES_BYTES = 1 << 30  # all files of a folder together
+
+
+@dataclass(frozen=True, eq=False)
+class ChosenScan:
+    """The bytes that are asked about, and their SHA-256."""
+
+    data: bytes
+    digest: str
+
+
+@dataclass(frozen=True, eq=False)
+class Upload:
+    """What a visitor gave at once: files, and the series they make."""
+
+    files: tuple[ChosenScan, ...]
+    series: tuple[Series, ...]
+
+    @property
+    def digest(self) -> str:
+        """One name for these files together."""
+        together = "".join(file.digest for file in self.files)
+        return hashlib.sha256(together.encode()).hexdigest()
+
+
+def scan() -> ChosenScan | None:
+    """The scan that is asked about now."""
+    upload = _upload()
+    if upload is None:
+        return None
+    chosen = _series(upload)
+    return upload.files[chosen.indices[_slice(upload, chosen)]]
+
+
+def controls() -> None:
+    """The controls that take files; their content, not their names, decides what they are."""
+    key = f"upload-{st.session_state.get(ROUND_KEY, 0)}"
+    st.file_uploader(
+        "Your scan: DICOM, PNG, JPEG, TIFF or BMP",
+        accept_multiple_files=True,
+        key=key,
+        on_change=_take_upload,
+        args=(key,),
+    )
+    with st.popover("Open a folder with a CT series", icon=":material/folder_open:"):
+        st.file_uploader(
+            "A folder of DICOM slices",
+            accept_multiple_files="directory",
+            key=f"{key}-folder",
+            on_change=_take_upload,
+            args=(f"{key}-folder",),
+        )
+    st.caption(
+        f"One chest CT slice or X-ray, or all slices of a series; at most "
+        f"{LIMITS.file_bytes >> 20} MB a file. Another upload replaces it. It stays in memory for "
+        "this visit, never on disk."
+    )
+    if st.session_state.get(PROBLEM_KEY):
+        st.error(st.session_state[PROBLEM_KEY], icon=":material/error:")
+
+
+def slice_controls() -> None:
+    """Which series and which slice is asked about, where there are several."""
+    upload = _upload()
+    if upload is None or len(upload.files) == 1:
+        return
+    if len(upload.series) > 1:
+        st.selectbox(
+            "Series",
+            range(len(upload.series)),
+            format_func=lambda number: words.series(number, upload.series[number]),
+            key=_series_key(upload),
+            persist_state="session",
+        )
+    chosen = _series(upload)
+    if len(chosen.indices) > 1:
+        st.slider(
+            words.slice_of(chosen),
+            min_value=1,
+            max_value=len(chosen.indices),
+            value=_slice(upload, chosen) + 1,
+            key=_slice_key(upload, chosen),
+            persist_state="session",
+        )
+
+
+def frame(chosen: ChosenScan) -> int | None:
+    """The frame chosen for a file with several, counted from 0; None for its own choice."""
+    number = st.session_state.get(_frame_key(chosen))
+    return None if number is None else number - 1
+
+
+def frame_control(chosen: ChosenScan, query: engine.Query) -> None:
+    """The control that chooses a frame of a file with several."""
+    if query.frames < 2:
+        return
+    st.slider(
+        f"Frame {query.frame + 1} of {query.frames} is used; choose another",
+        min_value=1,
+        max_value=query.frames,
+        value=query.frame + 1,
+        key=_frame_key(chosen),
+        persist_state="session",
+    )
+
+
+def take_sample(archive: Archive, entry: Entry) -> None:
+    """Ask about a case of the built-in sample."""
+    _ask([_chosen(engine.sample_bytes(archive, entry))])
+
+
+def clear() -> None:
+    """Forget the scan and what followed from it."""
+    st.session_state[SCAN_KEY] = None
+    engine.forget()
+    _empty_controls()
+
+
+def _take_upload(key: str) -> None:
+    files = st.session_state[key]
+    if not files:
+        return
+    size = sum(file.size for file in files)
+    chosen = [_chosen(file.getvalue()) for file in files] if size <= SERIES_BYTES else []
+    for file in files:
+        _drop_upload(file)
+    if chosen:
+        _ask(chosen)
+    else:
+        st.session_state[PROBLEM_KEY] = words.TOO_MANY_FILES
+
+
+def _ask(files: Sequence[ChosenScan]) -> None:
+    """Ask about these files, and search the archive of what they show."""
+    st.session_state[PROBLEM_KEY] = ""
+    st.session_state[SCAN_KEY] = Upload(tuple(files), _arranged(files))
+    _empty_controls()
+    first = scan()
+    if first is not None:
+        choices.prefer(engine.kind(first.data, first.digest))
+
+
+def _arranged(files: Sequence[ChosenScan]) -> tuple[Series, ...]:
+    """The series that files make; those that belong to none together, last and as given."""
+    places = [engine.place(file.data) for file in files] if len(files) > 1 else [None]
+    alone = tuple(number for number, place in enumerate(places) if place is None)
+    found = [one for one in series.arrange(places) if one.indices[0] not in alone]
+    return (*found, Series(alone, series.AS_GIVEN)) if alone else tuple(found)
+
+
+def _empty_controls() -> None:
+    """Give the upload controls new names: the old ones, and what they hold, are dropped."""
+    st.session_state[ROUND_KEY] = st.session_state.get(ROUND_KEY, 0) + 1
+
+
+def _drop_upload(file: UploadedFile) -> None:
+    """Take the server's own copy of an upload out of its memory; this visit has one already."""
+    context = get_script_run_ctx()
+    if context is not None:
+        context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+
+
+def _upload() -> Upload | None:
+    return st.session_state.get(SCAN_KEY)
+
+
+def _series(upload: Upload) -> Series:
+    return upload.series[st.session_state.get(_series_key(upload)) or 0]
+
+
+def _slice(upload: Upload, chosen: Series) -> int:
+    """Place of the slice asked about, the middle one at first."""
+    number = st.session_state.get(_slice_key(upload, chosen))
+    return len(chosen.indices) // 2 if number is None else number - 1
+
+
+def _series_key(upload: Upload) -> str:
+    return f"series-{upload.digest[:16]}"
+
+
+def _slice_key(upload: Upload, chosen: Series) -> str:
+    return f"slice-{upload.digest[:16]}-{chosen.indices[0]}"
+
+
+def _frame_key(chosen: ChosenScan) -> str:
+    return f"frame-{chosen.digest}"
+
+
+def _chosen(data: bytes) -> ChosenScan:
+    return ChosenScan(data, hashlib.sha256(data).hexdigest())

@@ -1,0 +1,69 @@
+"""Which cases of an archive a visitor wants listed: by label, source and patient."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from pages.common import engine, words
+from retrieval.archive import Archive
+from retrieval.datasets import OWN_GROUP
+
+COLUMNS = {"label": "Finding", "source": "Source", "patient_id": "Patient"}
+
+
+def control(archive: Archive) -> None:
+    """A menu with a choice for each column; nothing chosen means all cases."""
+    number = sum(bool(_chosen(archive, column)) for column in COLUMNS)
+    with st.popover(
+        f"Filter ({number})" if number else "Filter",
+        icon=":material/filter_list:",
+        type="primary" if number else "secondary",
+        key=f"filter-{archive.id}",
+    ):
+        for column, name in COLUMNS.items():
+            options = _options(archive, column)
+            if len(options) > 1:
+                st.multiselect(
+                    name,
+                    options,
+                    format_func=_plain,
+                    key=_key(archive, column),
+                    placeholder="All",
+                    persist_state="session",
+                )
+        st.button("Show all cases", on_click=_clear, args=(archive,), disabled=not number)
+
+
+def allowed(archive: Archive) -> npt.NDArray[np.bool_] | None:
+    """Which cases (n,) are to be listed, None for all."""
+    mask = None
+    for column in COLUMNS:
+        chosen = _chosen(archive, column)
+        if chosen:
+            fits = np.isin(engine.column(archive, column), chosen)
+            mask = fits if mask is None else mask & fits
+    return mask
+
+
+def _options(archive: Archive, column: str) -> list[str]:
+    values = np.unique(engine.column(archive, column)).tolist()
+    return [value for value in values if not value.startswith(OWN_GROUP)]
+
+
+def _chosen(archive: Archive, column: str) -> list[str]:
+    return st.session_state.get(_key(archive, column)) or []
+
+
+def _clear(archive: Archive) -> None:
+    for column in COLUMNS:
+        st.session_state[_key(archive, column)] = []
+
+
+def _key(archive: Archive, column: str) -> str:
+    return f"only-{column}-{archive.id}"
+
+
+def _plain(value: str) -> str:
+    return words.plain(words.label(value) if value in words.LABELS else value or "Not known", 60)

@@ -1,0 +1,93 @@
+"""Sentences about one ranking."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from pages.common import words
+from retrieval.hits import Hit, Hits
+
+
+def summary(hits: Hits, total: int) -> str:
+    """What the nearest cases are, as markdown: never a verdict."""
+    labels = Counter(hit.entry.label for hit in hits.hits)
+    parts = ", ".join(
+        f"{number} {words.plain(words.label(name))}" for name, number in labels.most_common()
+    )
+    return f"**{len(hits)} nearest of {total:,}:** {parts}. Similar is not the same diagnosis."
+
+
+def scale(total: int, reach: int, middle: int, bits: int) -> str:
+    """What the strip of distances shows: how near the matches are for this archive."""
+    return (
+        f"How far all {total:,} cases are: one bar for each number of differing bits (of {bits}). "
+        f"The matches lie in the shaded part, up to {reach}; half of all cases lie within {middle}."
+    )
+
+
+def folded(patient: int, copies: int) -> str:
+    """What stands behind a card."""
+    parts = []
+    if patient:
+        parts.append(f"{patient} more of this patient")
+    if copies:
+        parts.append(f"{words.count(copies, 'near copy', 'near copies')}")
+    return ", ".join(parts)
+
+
+def distance(hit: Hit) -> str:
+    """A hit's distance in words."""
+    return f"{hit.distance} of {hit.bits} bits differ"
+
+
+def trust(figure: Sequence[float], chance: float, by_label: Mapping[str, float]) -> str:
+    """What the matches shown are worth, from precision (value, low, high) on new patients."""
+    value, low, high = (round(100 * share) for share in figure)
+    if figure[1] <= chance:
+        return (
+            f"On new patients this ranking was no better than chance: {value} of 100 matches had "
+            f"the query's own label ({low} to {high}), a random order gives {100 * chance:.0f}."
+        )
+    worst = min(by_label, key=by_label.__getitem__)
+    best = max(by_label, key=by_label.__getitem__)
+    return (
+        f"On new patients {value} of 100 such matches had the query's own label "
+        f"(95 % interval {low} to {high}; chance {100 * chance:.0f}), from "
+        f"{100 * by_label[worst]:.0f} for {words.plain(words.label(worst))} to "
+        f"{100 * by_label[best]:.0f} for {words.plain(words.label(best))}."
+    )
+
+
+def chance(share: float) -> str:
+    """Calibrated chance that a case has the query's finding."""
+    return f"same finding: {round(100 * min(max(share, 0.01), 0.99))} % likely"
+
+
+def gap(hits: Hits, place: int) -> str:
+    """How much farther the case after this one is."""
+    following = hits[place + 1].distance if place + 1 < len(hits) else hits.beyond
+    if following is None:
+        return "last case"
+    step = following - hits[place].distance
+    return f"next: {step} more" if step else "next: the same"
+
+
+def tie(hits: Hits, distance: int) -> str:
+    """How many of the cases shown share a distance."""
+    shown = sum(hit.distance == distance for hit in hits.hits)
+    further = ", as does at least one case after the list" if hits.beyond == distance else ""
+    return (
+        f"{shown} of the {len(hits)} cases listed differ{'s' if shown == 1 else ''} in "
+        f"{distance} bits{further}. The order among them means nothing."
+    )
+
+
+def cut(hits: Hits) -> str:
+    """Whether the end of the list separates cases of different distance."""
+    if hits.beyond is None:
+        return "These are all the cases of the archive."
+    last = hits[len(hits) - 1].distance
+    if hits.beyond == last:
+        return f"The next case has the same distance ({last} bits): the list ends within a tie."
+    return f"The next case differs in {hits.beyond} bits."

@@ -1,0 +1,82 @@
+"""The ranked cases of one query: what they are, how far to trust them, and a card for each."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.common import cards, engine, figures, phrases, strip, words
+from pages.common.cards import Context
+from retrieval.archive import Archive
+from retrieval.around import Around
+from retrieval.folding import fold
+from retrieval.hits import Hits
+from retrieval.trust import Answer
+
+CARDS_A_PAGE = 20
+
+
+def show(context: Context, around: Around, query: engine.Query, *, filtered: bool) -> None:
+    """Summary, trust, the strip of all distances, and the cards."""
+    archive, hits = context.archive, context.hits
+    if not len(hits):
+        st.info("No case of this archive fits the filter; show all cases again.")
+        return
+    st.markdown(phrases.summary(hits, len(archive)))
+    _trust(context, query, filtered=filtered)
+    strip.show(around.counts(), hits[len(hits) - 1].distance)
+    _pictures(archive, hits)
+    groups = fold(hits, archive.codes)
+    first, last = _page(len(groups), archive, query, hits)
+    with st.grid("auto", min_column_width=cards.WIDTH):
+        for group in groups[first:last]:
+            cards.card(group, context)
+    if last >= len(groups):
+        st.caption(phrases.cut(hits))
+    else:
+        st.caption(f"Cards {first + 1} to {last} of {len(groups)}; more above.")
+
+
+def _trust(context: Context, query: engine.Query, *, filtered: bool) -> None:
+    """How good such rankings are, and whether this one is surer or less sure than most."""
+    if query.trained_on or any(hit.identical for hit in context.hits.hits):
+        return
+    if filtered:
+        st.caption(words.FILTERED)
+    else:
+        st.markdown(figures.trust(context.archive, len(context.hits)))
+    _sureness(context.answer)
+
+
+def _sureness(answer: Answer | None) -> None:
+    if answer is None:
+        return
+    if answer.novel:
+        st.warning(words.NOVEL)
+    elif not answer.current:
+        st.caption(words.STALE)
+    elif answer.why:
+        st.caption(words.plain(answer.why))
+    elif not answer.answered:
+        st.info(words.UNSURE, icon=":material/balance:")
+
+
+def _pictures(archive: Archive, hits: Hits) -> None:
+    """What is to be known of all the pictures at once."""
+    if all(hit.entry.source == engine.SYNTHETIC for hit in hits.hits):
+        st.caption(words.ALL_SYNTHETIC)
+    if not any(archive.picture(hit.entry) for hit in hits.hits):
+        st.info(
+            "The pictures of this archive are not on this machine; "
+            "distances and labels are complete without them.",
+            icon=":material/image_not_supported:",
+        )
+
+
+def _page(cards_in_all: int, archive: Archive, query: engine.Query, hits: Hits) -> tuple[int, int]:
+    """Places of the first card of the page chosen and of the one after its last."""
+    pages = -(-cards_in_all // CARDS_A_PAGE)
+    first = 0
+    if pages > 1:
+        key = f"page-{archive.id}-{query.sha256[:16]}-{len(hits)}"
+        first = (st.pagination(pages, key=key) - 1) * CARDS_A_PAGE
+    return first, min(first + CARDS_A_PAGE, cards_in_all)

@@ -1,0 +1,76 @@
+"""How far every case of an archive lies from the query, so that "near" has a scale.
+
+Plain SVG: a chart library would keep a reader waiting for a picture of 200 bars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from pages.common import palette, words
+
+HEIGHT = 26  # pixels of a row of bars
+NAME_WIDTH = "8.5rem"
+
+
+def show(counts: Mapping[str, npt.NDArray[np.intp]], reach: int) -> None:
+    """A row of bars for each label; `counts` (bits + 1,) cases at each distance.
+
+    reach : distance of the last match, up to which the rows are shaded.
+    """
+    together = sum(counts.values())
+    bits = len(together) - 1
+    farthest = int(np.flatnonzero(together)[-1])
+    middle = int(np.searchsorted(np.cumsum(together), together.sum() / 2))
+    said = words.scale(int(together.sum()), reach, middle, bits)
+    highest = max(int(table.max()) for table in counts.values())
+    rows = [
+        _row(words.label(name), table[: farthest + 1] / highest, reach, colour)
+        for (name, table), colour in zip(counts.items(), _colours(len(counts)), strict=True)
+    ]
+    st.html(
+        f'<div role="img" aria-label="{escape(said, quote=True)}" style="font-size:0.8rem">'
+        f"{''.join(rows)}{_axis(farthest)}</div>"
+    )
+    st.caption(words.plain(said))
+
+
+def _colours(count: int) -> list[str]:
+    return [palette.LABELS[number % len(palette.LABELS)] for number in range(count)]
+
+
+def _row(name: str, heights: npt.NDArray[np.floating], reach: int, colour: str) -> str:
+    bars = "".join(
+        f'<rect x="{place + 0.1:g}" y="{1 - height:.4f}" width="0.8" height="{height:.4f}"/>'
+        for place, height in enumerate(heights.tolist())
+        if height
+    )
+    shade = f'<rect width="{reach + 1}" height="1" fill="currentColor" opacity="0.14"/>'
+    floor = f'<rect y="0.97" width="{len(heights)}" height="0.03" opacity="0.5"/>'
+    svg = (
+        f'<svg viewBox="0 0 {len(heights)} 1" preserveAspectRatio="none" width="100%" '
+        f'height="{HEIGHT}" style="display:block">{shade}<g fill="{colour}">{floor}{bars}</g></svg>'
+    )
+    return _line(escape(words.shortened(name, 24)), svg)
+
+
+def _axis(farthest: int) -> str:
+    ends = (
+        '<div style="display:flex;justify-content:space-between;opacity:0.75">'
+        f"<span>0 bits: identical codes</span><span>{farthest} bits</span></div>"
+    )
+    return _line("", ends)
+
+
+def _line(left: str, right: str) -> str:
+    return (
+        '<div style="display:flex;align-items:center;gap:0.6rem;margin-bottom:2px">'
+        f'<div style="flex:0 0 {NAME_WIDTH};text-align:right;overflow:hidden;'
+        f'text-overflow:ellipsis;white-space:nowrap">{left}</div>'
+        f'<div style="flex:1;min-width:0">{right}</div></div>'
+    )

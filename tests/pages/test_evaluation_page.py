@@ -1,0 +1,51 @@
+"""The page of measured figures."""
+
+import json
+import re
+
+import pytest
+
+from pages.common import figures, words
+from retrieval import results
+from tests.pages.visiting import at_page, control
+
+
+@pytest.mark.parametrize("report", figures.reports(), ids=lambda report: report.protocol)
+def test_the_figures_are_those_of_the_stored_results(report):
+    about = json.loads((results.RESULTS / f"{report.archive}-{report.protocol}.json").read_text())
+    app = control(at_page("evaluation.py"), "measured").select(report.archive).run()
+    app = control(app, "protocol").select(report.protocol).run()
+    assert not app.exception
+    table = app.table[0].value
+    assert table["k"].tolist() == [str(k) for k in (5, 10, 15, 20, 30, 40, 50, 100)]
+    columns = ("precision", "recall", "f_score", "ap_paper")
+    for _, row in table.iterrows():
+        for name, cell in zip(columns, row.tolist()[1:], strict=True):
+            figure = about["at_k"][row["k"]][name]
+            shown = [float(part) for part in re.findall(r"[\d.]+", cell)]
+            expected = [100 * figure[part] for part in ("value", "low", "high")]
+            assert shown == pytest.approx(expected, abs=0.051)
+    ids = f"{words.measured_on(about)}."
+    assert any(caption.value.endswith(ids) for caption in app.caption)
+
+
+def test_the_honest_protocol_comes_first():
+    app = at_page("evaluation.py")
+    assert control(app, "protocol").value == "official"
+
+
+def test_the_chart_holds_every_curve_and_the_printed_points():
+    app = control(at_page("evaluation.py"), "measured").select("covid-ct").run()
+    app = control(app, "protocol").select("paper").run()
+    chart = app.get("plotly_chart")[0]
+    figure = json.loads(chart.proto.spec)
+    lines = {trace["name"]: trace for trace in figure["data"]}
+    report = next(
+        one for one in figures.reports() if (one.archive, one.protocol) == ("covid-ct", "paper")
+    )
+    assert report.archive in figures.printed(report.archive)["archives"]
+    assert len(lines) == 4 + len(report.labels)
+    assert lines["All queries"]["x"] == list(range(5, 51))
+    assert lines["All queries"]["y"][5] == report.figure("precision", 10)[0]
+    printed = next(trace for name, trace in lines.items() if "paper" in name)
+    assert dict(zip(printed["x"], printed["y"], strict=True))[10] == 0.85
