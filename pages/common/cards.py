@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import streamlit as st
 
@@ -13,7 +14,7 @@ from retrieval.folding import Group
 from retrieval.hits import Hit, Hits
 from retrieval.trust import Answer
 
-WIDTH = 190  # pixels, at least
+WIDTH, BESIDE_WIDTH = 190, 150  # pixels; cards are at least as wide
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,17 +43,32 @@ def card(group: Group, context: Context) -> None:
                 _folded(group, context)
 
 
-def facts(hit: Hit, context: Context, title: str = "") -> None:
-    """Picture, finding, distance and chance of a hit; `title` stands before its finding."""
-    label = words.finding(hit.entry)
+def facts(hit: Hit, context: Context) -> None:
+    """Picture, finding, distance and chance of a hit."""
+    shown = _picture(hit, context, "stretch")
+    st.markdown(f"**{hit.rank}. {words.plain(words.finding(hit.entry), 60)}**")
+    st.markdown(f":small[{' · '.join(_numbers(hit, context))}]")
+    if not shown:
+        _missing(context.archive)
+
+
+def beside(hit: Hit, context: Context) -> None:
+    """The same for a case that is none of the matches, smaller."""
+    with st.container(horizontal=True, gap="small"):
+        _picture(hit, context, BESIDE_WIDTH)
+        with st.container(gap="xsmall", width="stretch"):
+            st.markdown(f"**Rank {hit.rank}: {words.plain(words.finding(hit.entry), 60)}**")
+            st.markdown(f":small[{' · '.join(_numbers(hit, context))}]")
+            compare_button(hit, context, "other")
+
+
+def _picture(hit: Hit, context: Context, width: int | Literal["stretch"]) -> bool:
+    """Show a hit's picture; False where it is not on this machine."""
     png = engine.picture(context.archive, hit.entry)
     if png:
-        alt = f"Match {hit.rank}: {label}, {phrases.distance(hit)}"
-        st.image(png, width="stretch", output_format="PNG", alt=alt)
-    st.markdown(f"**{title or f'{hit.rank}.'} {words.plain(label, 60)}**")
-    st.markdown(f":small[{' · '.join(_numbers(hit, context))}]")
-    if not png:
-        _missing(context.archive)
+        alt = f"Match {hit.rank}: {words.finding(hit.entry)}, {phrases.distance(hit)}"
+        st.image(png, width=width, output_format="PNG", alt=alt)
+    return png is not None
 
 
 def details(hit: Hit, context: Context) -> None:
@@ -111,12 +127,12 @@ def _badges(hit: Hit, hits: Hits) -> None:
                     st.badge(text, color=colour, help=tip)
 
 
-def compare_button(hit: Hit, context: Context) -> None:
-    """A button that shows a hit beside the query."""
+def compare_button(hit: Hit, context: Context, where: str = "card") -> None:
+    """A button that shows a hit beside the query; `where` tells two of one hit apart."""
     there = engine.picture(context.archive, hit.entry) is not None
     pressed = st.button(
         "Compare",
-        key=f"compare-{context.archive.id}-{hit.rank}-{hit.entry.id}",
+        key=f"compare-{where}-{context.archive.id}-{hit.rank}-{hit.entry.id}",
         icon=":material/compare:",
         disabled=not there,
         help=None if there else words.NO_PICTURE,
@@ -127,8 +143,8 @@ def compare_button(hit: Hit, context: Context) -> None:
 
 def _folded(group: Group, context: Context) -> None:
     text = phrases.folded(len(group.same_patient), len(group.copies))
-    with st.popover(f"+{len(group.folded)}", help=text):
-        st.caption(f"{text[:1].upper()}{text[1:]}; the nearest stands on the card.")
+    with st.popover(f"{len(group.folded)} more", type="tertiary", help=text):
+        st.caption(f"{text}; the nearest stands on the card.")
         for hit in group.folded:
             with st.container(horizontal=True, vertical_alignment="center"):
                 named = f"{hit.rank}. {words.plain(words.finding(hit.entry), 60)}"

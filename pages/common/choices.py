@@ -25,6 +25,7 @@ def archive() -> Archive | None:
         format_func=lambda name: words.plain(words.archive_title(name), 60),
         default=next(iter(offered)),
         required=True,
+        wrap=True,
         key=ARCHIVE_KEY,
         bind="query-params",
         persist_state="session",

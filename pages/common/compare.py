@@ -38,8 +38,8 @@ def show(asked: engine.Query, context: Context, hit: Hit) -> None:
 def _steps(key: str, place: int, count: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         for text, icon, to, shortcut in (
-            ("Nearer case", ":material/chevron_left:", place - 1, "["),
-            ("Farther case", ":material/chevron_right:", place + 1, "]"),
+            ("Nearer case", ":material/chevron_left:", place - 1, "p"),
+            ("Farther case", ":material/chevron_right:", place + 1, "n"),
         ):
             st.button(
                 text,

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
-from pages.common import engine, words
+from pages.common import words
 from retrieval.archive import Archive
 from retrieval.datasets import OWN_GROUP
 
@@ -42,13 +42,13 @@ def allowed(archive: Archive) -> npt.NDArray[np.bool_] | None:
     for column in COLUMNS:
         chosen = _chosen(archive, column)
         if chosen:
-            fits = np.isin(engine.column(archive, column), chosen)
+            fits = np.isin(archive.catalogue.column(column), chosen)
             mask = fits if mask is None else mask & fits
     return mask
 
 
 def _options(archive: Archive, column: str) -> list[str]:
-    values = np.unique(engine.column(archive, column)).tolist()
+    values = np.unique(archive.catalogue.column(column)).tolist()
     return [value for value in values if not value.startswith(OWN_GROUP)]
 
 

@@ -30,9 +30,9 @@ def folded(patient: int, copies: int) -> str:
     """What stands behind a card."""
     parts = []
     if patient:
-        parts.append(f"{patient} more of this patient")
+        parts.append(f"{words.count(patient, 'more picture')} of this patient")
     if copies:
-        parts.append(f"{words.count(copies, 'near copy', 'near copies')}")
+        parts.append(words.count(copies, "near copy", "near copies"))
     return ", ".join(parts)
 
 
@@ -68,9 +68,9 @@ def gap(hits: Hits, place: int) -> str:
     """How much farther the case after this one is."""
     following = hits[place + 1].distance if place + 1 < len(hits) else hits.beyond
     if following is None:
-        return "last case"
+        return "the last case"
     step = following - hits[place].distance
-    return f"next: {step} more" if step else "next: the same"
+    return f"the next {words.count(step, 'bit')} farther" if step else "the next just as near"
 
 
 def tie(hits: Hits, distance: int) -> str:

@@ -61,5 +61,4 @@ def counter_example(around: Around, context: Context) -> None:
         return
     with st.container(border=True, gap="xsmall"):
         st.markdown(f":small[{words.OTHER_FINDING}]", help=words.OTHER_FINDING_HELP)
-        cards.facts(other, context, title=f"Rank {other.rank}:")
-        cards.compare_button(other, context)
+        cards.beside(other, context)

@@ -1,6 +1,6 @@
 """How far every case of an archive lies from the query, so that "near" has a scale.
 
-Plain SVG: a chart library would keep a reader waiting for a picture of 200 bars.
+Plain HTML: a chart library would keep a reader waiting for a picture of 200 bars.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
-from pages.common import palette, words
+from pages.common import palette, phrases, words
 
 HEIGHT = 26  # pixels of a row of bars
 NAME_WIDTH = "8.5rem"
@@ -27,7 +27,7 @@ def show(counts: Mapping[str, npt.NDArray[np.intp]], reach: int) -> None:
     bits = len(together) - 1
     farthest = int(np.flatnonzero(together)[-1])
     middle = int(np.searchsorted(np.cumsum(together), together.sum() / 2))
-    said = words.scale(int(together.sum()), reach, middle, bits)
+    said = phrases.scale(int(together.sum()), reach, middle, bits)
     highest = max(int(table.max()) for table in counts.values())
     rows = [
         _row(words.label(name), table[: farthest + 1] / highest, reach, colour)
@@ -46,17 +46,18 @@ def _colours(count: int) -> list[str]:
 
 def _row(name: str, heights: npt.NDArray[np.floating], reach: int, colour: str) -> str:
     bars = "".join(
-        f'<rect x="{place + 0.1:g}" y="{1 - height:.4f}" width="0.8" height="{height:.4f}"/>'
-        for place, height in enumerate(heights.tolist())
-        if height
+        f'<div style="flex:1;margin:0 0.5px;height:{100 * height:.1f}%;background:{colour}"></div>'
+        for height in heights.tolist()
     )
-    shade = f'<rect width="{reach + 1}" height="1" fill="currentColor" opacity="0.14"/>'
-    floor = f'<rect y="0.97" width="{len(heights)}" height="0.03" opacity="0.5"/>'
-    svg = (
-        f'<svg viewBox="0 0 {len(heights)} 1" preserveAspectRatio="none" width="100%" '
-        f'height="{HEIGHT}" style="display:block">{shade}<g fill="{colour}">{floor}{bars}</g></svg>'
+    shade = (
+        '<div style="position:absolute;inset:0 auto 0 0;background:currentColor;opacity:0.14;'
+        f'width:{100 * (reach + 1) / len(heights):.2f}%"></div>'
     )
-    return _line(escape(words.shortened(name, 24)), svg)
+    box = (
+        f'<div style="position:relative;display:flex;align-items:flex-end;height:{HEIGHT}px;'
+        f'border-bottom:1px solid {colour}">{shade}{bars}</div>'
+    )
+    return _line(escape(words.shortened(name, 24)), box)
 
 
 def _axis(farthest: int) -> str:
