@@ -119,7 +119,10 @@ class Pane {
 
   makeMarks() {
     const mark = (place) => make("span", `mark ${place}`, "", this.frame);
-    this.windowMark = mark("top left");
+    const windowMark = mark("top left");
+    this.widthMark = make("span", "number", "", windowMark);
+    windowMark.append(" ");
+    this.levelMark = make("span", "number", "", windowMark);
     this.sizeMark = mark("top right");
     this.valueMark = mark("bottom left");
     this.scale = make("div", "scale bottom right", "", this.frame);
@@ -293,8 +296,8 @@ class Pane {
 
   label() {
     const unit = this.data.unit ? ` ${this.data.unit}` : "";
-    this.windowMark.textContent =
-      `W ${Math.round(this.width)} L ${Math.round(this.level)}${unit}`;
+    this.widthMark.textContent = `W ${Math.round(this.width)}`;
+    this.levelMark.textContent = `L ${Math.round(this.level)}${unit}`;
     const sizes = [];
     if (this.data.shrunk > 1) {
       sizes.push(`shown at ${Math.round(100 / this.data.shrunk)} % of full size`);
@@ -535,9 +538,10 @@ class Viewer {
     this.button(group, "+", "Zoom in (key +)", () => this.zoom(KEY_ZOOM)).className = "sign";
     this.button(group, "Reset", "Reset window and zoom (key 0)", () => this.reset());
     this.makeLink();
-    this.keysButton = this.button(this.group(), "Keys", "List mouse and keys (key ?)", () =>
+    this.keysButton = this.button(this.group(), "?", "What mouse and keys do (key ?)", () =>
       this.toggleKeys()
     );
+    this.keysButton.className = "sign";
     this.keysButton.setAttribute("aria-expanded", "false");
   }
 
@@ -738,7 +742,10 @@ class Viewer {
 
   onWheel(pane, event) {
     const focused = this.root.contains(this.root.getRootNode().activeElement);
-    if (!event.ctrlKey && !focused) return; // the page scrolls past
+    if (!event.ctrlKey && !focused) {
+      pane.valueMark.textContent = "Click, or hold Ctrl, to zoom";
+      return; // the page scrolls past
+    }
     event.preventDefault();
     this.activate(pane);
     const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 30 : 1;
