@@ -169,7 +169,14 @@ def test_only_one_picture_or_two(sent, number):
 def test_text_never_becomes_markup_and_nothing_is_fetched():
     script = (viewer._FOLDER / "viewer.js").read_text(encoding="utf-8")
     style = (viewer._FOLDER / "viewer.css").read_text(encoding="utf-8")
-    for word in ("innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval(", "Function("):
+    for word in (
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacent",
+        "document.write",
+        "eval(",
+        "Function(",
+    ):
         assert word not in script
     for word in ("http:", "https:", "fetch(", "XMLHttpRequest", "WebSocket", "@import", "url("):
         assert word not in script + style
