@@ -159,6 +159,13 @@ def test_forgetting_drops_the_pictures(sent, packed):
     assert len(packed) == 2
 
 
+def test_numbers_the_browser_cannot_read_are_refused(sent):
+    for number in (float("nan"), float("inf")):
+        with pytest.raises(ValueError):
+            viewer.show([pane(replace(view(), windows=(Window("", 0, number),)))], key="a")
+    assert not sent
+
+
 @pytest.mark.parametrize("number", [0, 3])
 def test_only_one_picture_or_two(sent, number):
     with pytest.raises(ValueError, match=f"not {number}"):

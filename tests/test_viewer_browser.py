@@ -214,6 +214,49 @@ def test_the_wheel_zooms_a_focused_picture_and_else_scrolls_the_page(opened):
     expect(page.locator(".mark.top.right")).to_have_text("")
 
 
+def test_fingers_window_zoom_and_move(opened):
+    page = opened("one")
+    tab = page.context.new_cdp_session(page)
+    tab.send("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 2})
+    canvas(page).focus()
+    x, y = centre(page)
+
+    def touch(kind, *across):
+        points = [{"x": x + dx, "y": y, "id": finger} for finger, dx in enumerate(across)]
+        tab.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", 0)
+    touch("touchMove", 30)
+    touch("touchMove", 50)
+    touch("touchEnd")
+    shows(page, "W 480 L 40 HU")
+    touch("touchStart", -25)
+    touch("touchStart", -25, 25)
+    for step in range(1, 11):
+        touch("touchMove", -25 - 5 * step, 25 + 5 * step)
+    touch("touchEnd")
+    expect(page.locator(".mark.top.right")).to_have_text("zoom 3.0")
+    shows(page, "W 480 L 40 HU")
+
+
+def test_a_pair_stands_below_each_other_where_it_is_narrow(opened):
+    page = opened("pair")
+    boxes = [canvas(page, place).bounding_box() for place in (0, 1)]
+    assert boxes[0]["y"] == boxes[1]["y"] and boxes[0]["x"] < boxes[1]["x"]
+    page.set_viewport_size({"width": 390, "height": 900})
+    page.wait_for_function("() => innerWidth === 390")
+    expect(canvas(page)).to_be_visible()
+    boxes = [canvas(page, place).bounding_box() for place in (0, 1)]
+    assert boxes[0]["x"] == boxes[1]["x"] and boxes[0]["y"] < boxes[1]["y"]
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
+
+
+def test_a_browser_that_cannot_unpack_says_so(server, page):
+    page.add_init_script("delete window.DecompressionStream")
+    page.goto(f"{server}?scene=one")
+    expect(page.get_by_role("alert")).to_contain_text("too old to unpack the picture")
+
+
 def test_the_scale_follows_the_zoom(opened):
     page = opened("one")
     scale = page.locator(".scale")
@@ -372,6 +415,12 @@ def test_a_rerun_keeps_zoom_and_window_and_another_picture_resets_them(opened):
     expect(page.get_by_text("Runs: 1")).to_be_visible()
     shows(page, "W 1500 L -600 HU")
     expect(page.locator(".mark.top.right")).to_have_text("zoom 1.3")
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(
+        "() => getComputedStyle(document.querySelector('[data-testid=stApp]'))"
+        ".backgroundColor === 'rgb(16, 22, 27)'"
+    )
+    shows(page, "W 1500 L -600 HU")
     page.get_by_label("Scene").click()
     page.get_by_role("option", name="eight").click()
     shows(page, "W 255 L 128")

@@ -613,6 +613,7 @@ class Viewer {
     [
       ["Drag", "Window: right for less contrast, down for brighter"],
       ["Wheel", "Zoom, once the picture is clicked, or with Ctrl"],
+      ["Right button", "Zoom by dragging up or down"],
       ["Shift and drag, middle button", "Move the picture"],
       ["Double click, 0, space", "Reset"],
       ["Touch", "Tap first; then one finger for the window, two to zoom and move"],
@@ -644,6 +645,7 @@ class Viewer {
       on("pointermove", this.onMove);
       on("pointerup", this.onUp);
       on("pointercancel", this.onUp);
+      on("lostpointercapture", this.onUp);
       on("pointerleave", this.onLeave);
       on("wheel", this.onWheel);
       on("focus", () => this.activate(pane));
@@ -653,6 +655,8 @@ class Viewer {
       on("mousedown", (_, event) => event.button === 1 && event.preventDefault());
     });
     this.root.addEventListener("keydown", (event) => this.onKey(event), { signal });
+    // Another screen may have other pixels while the frame keeps its size.
+    window.addEventListener("resize", () => this.schedule(), { signal });
   }
 
   at(pane, event) {
@@ -664,6 +668,7 @@ class Viewer {
     pane.canvas.focus({ preventScroll: true });
     pane.canvas.setPointerCapture(event.pointerId);
     this.activate(pane);
+    if (this.gesture && this.gesture.pane !== pane) return;
     this.pointers.set(event.pointerId, this.at(pane, event));
     if (this.pointers.size > 2) return;
     if (this.pointers.size === 2) {

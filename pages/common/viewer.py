@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -89,7 +90,8 @@ def _described(pane: Pane) -> dict[str, Any]:
         "kind": view.values.dtype.name,
     }
     values = np.ascontiguousarray(view.values, dtype=KINDS[view.values.dtype.name])
-    digest = hashlib.sha256(repr(about).encode())
+    # The browser's JSON knows no infinity: better refused here than a page that does not open.
+    digest = hashlib.sha256(json.dumps(about, allow_nan=False).encode())
     digest.update(values)
     name = digest.hexdigest()
     pixels = _packed(name, values)
