@@ -368,6 +368,8 @@ def test_values_farther_apart_in_one_direction_keep_their_proportions(opened):
     found = greys(page)
     left = int((found.shape[1] - SIZE) / 2 + 0.5)
     assert not found[:, : left - 1].any() and found[:, left + SIZE - 2].min() == 255
+    down = windowed(picture()[:, SIZE // 2], 1500, -600)
+    assert farthest(found[:, left + SIZE // 2], down) <= 3  # between two columns
 
 
 def test_a_pair_of_different_units_shares_zoom_only(opened):
