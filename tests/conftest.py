@@ -9,6 +9,7 @@ import pytest
 from retrieval.datasets import read_folder
 from retrieval.indexing import index
 from tests import small
+from tests.browsing import browser, page  # noqa: F401 (fixtures)
 
 
 @pytest.fixture(scope="session")
