@@ -11,7 +11,7 @@ from retrieval.series import Series
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from pages.common import choices, engine, words
+from pages.common import choices, engine, viewer, words
 from retrieval import series
 from retrieval.archive import Archive
 from retrieval.catalogue import Entry
@@ -133,6 +133,7 @@ def clear() -> None:
     """Forget the scan and what followed from it."""
     st.session_state[SCAN_KEY] = None
     engine.forget()
+    viewer.forget()
     _empty_controls()
 
 
