@@ -14,8 +14,9 @@ MODULES = sorted((ROOT / "retrieval").rglob("*.py"))
 
 # Lower layers first; a module imports only from layers below its own.
 LAYERS = [
-    {"errors", "signatures", "views"},
+    {"errors", "signatures", "views", "directions", "series"},
     {"greys"},
+    {"viewing"},
     {
         "storage",
         "scans",

@@ -19,6 +19,7 @@ from retrieval import sandbox, scans
 from retrieval.errors import ScanError, ScanTooLarge, UnreadableScan
 from retrieval.sandbox import Decoder
 from retrieval.scans import Scan
+from retrieval.views import View
 from tests.test_dicom import BUNDLED, HOSTILE, made, ramp, saved
 from tests.test_scans import encoded, greys
 
@@ -39,11 +40,17 @@ def large() -> bytes:
     return encoded(np.arange(36_000_000, dtype=np.uint32).astype(np.uint16).reshape(6000, 6000))
 
 
-def same(one: Scan, other: Scan) -> bool:
-    fields = [field.name for field in dataclasses.fields(Scan) if field.name != "pixels"]
-    return np.array_equal(one.pixels, other.pixels) and all(
-        getattr(one, name) == getattr(other, name) for name in fields
-    )
+def same(one: Scan | View, other: Scan | View) -> bool:
+    """Whether all fields are equal, arrays with their kind, and a View within a Scan likewise."""
+    for field in dataclasses.fields(one):
+        mine, its = getattr(one, field.name), getattr(other, field.name)
+        if isinstance(mine, np.ndarray):
+            equal = mine.dtype == its.dtype and np.array_equal(mine, its)
+        else:
+            equal = same(mine, its) if isinstance(mine, View) else mine == its
+        if not equal:
+            return False
+    return True
 
 
 def wait_until_gone(pid: int, seconds: float = 5.0) -> bool:

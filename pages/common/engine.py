@@ -24,6 +24,7 @@ from retrieval.errors import ArchiveError, RetrievalError
 from retrieval.hashing import Codes
 from retrieval.model import Model
 from retrieval.sandbox import Decoder
+from retrieval.scans import check_searchable
 from retrieval.trust import Answer, judge
 
 DEEPEST = 50  # searched once; any smaller k is a slice of it
@@ -85,6 +86,7 @@ def judged(query: Query, archive: Archive) -> Answer | None:
 @st.cache_data(scope="session", max_entries=8, show_spinner=False)
 def _read(digest: str, frame: int | None, model_id: str, _data: bytes, _model: Model) -> Query:
     scan = decoder().decode(_data, frame=frame)
+    check_searchable(scan)
     return Query(
         sha256=scan.sha256,
         png=_png(Image.fromarray(scan.preview(QUERY_PIXELS))),
