@@ -90,7 +90,7 @@ PLACING = (
 
 MODALITIES = {"CT": "CT", "CR": "X-ray", "DX": "X-ray", "RG": "X-ray"}
 # Screens copied, and ultrasound (PS3.4 B.5)
-OFTEN_WRITTEN_ON = (
+OFTEN_WRITTEN = (
     uid.SecondaryCaptureImageStorage,
     uid.MultiFrameSingleBitSecondaryCaptureImageStorage,
     uid.MultiFrameGrayscaleByteSecondaryCaptureImageStorage,
@@ -107,9 +107,6 @@ LATERAL = re.compile("LL|RL|((LEFT|RIGHT|L|R)[ _]?)?LAT(ERAL)?")
 UNUSABLE_WINDOW = (
     "The window of this picture shows nothing of it; "
     "it was scaled from its darkest to its brightest value."
-)
-WRITTEN_ON = (
-    "Pictures of this kind often have text burned in; check that it shows no name and no date."
 )
 LATERAL_VIEW = "The file says this is a lateral view; the archive holds frontal ones."
 # What pydicom raises on an element whose value is of a wrong kind.
@@ -527,9 +524,9 @@ def _modality_note(code: str) -> tuple[str, ...]:
 def _burned_in_note(dataset: Dataset) -> tuple[str, ...]:
     said = _text(dataset, "BurnedInAnnotation")
     if said == "YES":
-        return ("Text is burned into this picture; check that it shows no name and no date.",)
-    if said != "NO" and dataset.file_meta.get("MediaStorageSOPClassUID") in OFTEN_WRITTEN_ON:
-        return (WRITTEN_ON,)
+        return (scans.BURNED_IN,)
+    if said != "NO" and dataset.file_meta.get("MediaStorageSOPClassUID") in OFTEN_WRITTEN:
+        return (scans.OFTEN_BURNED_IN,)
     return ()
 
 

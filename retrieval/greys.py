@@ -56,3 +56,14 @@ def looked_up(values: NDArray[Any], first: int, table: NDArray[np.float32]) -> N
     """Values through a lookup table whose first entry stands for `first` (PS3.3 C.11.1)."""
     index = np.clip(values.astype(np.float64) - first, 0, table.size - 1)
     return table[index.astype(np.intp)]
+
+
+def averaged(values: NDArray[Any], longest: int) -> NDArray[Any]:
+    """Values (H, W), or float32 averages of their areas where a side is over `longest`."""
+    height, width = values.shape
+    times = max(height, width) / longest
+    if times <= 1:
+        return values
+    size = (max(1, round(width / times)), max(1, round(height / times)))
+    wide = Image.fromarray(values.astype(np.float32, copy=False))
+    return np.asarray(wide.resize(size, Image.Resampling.BOX))

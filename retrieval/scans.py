@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from PIL import Image, ImageOps
 
-from retrieval import signatures, viewing
+from retrieval import letters, signatures, viewing
 from retrieval.errors import ScanError, ScanTooLarge, UnreadableScan, UnsupportedScan
 from retrieval.greys import ByteImage, FloatImage, eight_bit, extent, grey, stretch
 from retrieval.views import View
@@ -29,6 +29,11 @@ FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 DEEP_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 DEEP_GREY = "This picture has more than 8 bits; it was scaled from its darkest to its brightest."
 DEEP_COLOUR = "This picture has more than 8 bits per colour, of which 8 were read."
+BURNED_IN = "Text is burned into this picture; check that it shows no name and no date."
+OFTEN_BURNED_IN = (
+    "Pictures of this kind often have text burned in; check that it shows no name and no date."
+)
+LETTERS = "Letters seem to be burned into this picture; check that they show no name and no date."
 TIFF_BITS, TIFF_PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0
 
 
@@ -219,7 +224,14 @@ def _load(path: Path, limits: Limits) -> bytes:
 def _checked(scan: Scan, limits: Limits) -> Scan:
     check_frame_pixels(scan.height, scan.width, limits)
     extent(scan.pixels)
-    return replace(scan, view=viewing.shrink(scan.view))
+    return replace(scan, view=viewing.shrink(scan.view), warnings=_with_letters(scan))
+
+
+def _with_letters(scan: Scan) -> tuple[str, ...]:
+    """The warnings of a scan, the surest of those on written text alone."""
+    if BURNED_IN in scan.warnings or not letters.are_written_in(scan.pixels):
+        return scan.warnings
+    return (*(note for note in scan.warnings if note != OFTEN_BURNED_IN), LETTERS)
 
 
 Reader: TypeAlias = Callable[[bytes, int | None, Limits], Scan]

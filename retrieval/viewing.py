@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from retrieval.greys import ByteImage, FloatImage, extent, stretch
+from retrieval.greys import ByteImage, FloatImage, averaged, extent, stretch
 from retrieval.views import View, Window
 
 LONGEST = 1600  # pixels on the longer side
@@ -79,17 +78,15 @@ def showing(
 def shrink(view: View) -> View:
     """The View with the average of an area for each pixel, where a side is over LONGEST."""
     height, width = view.values.shape
-    times = max(height, width) / LONGEST
-    if times <= 1:
+    small = averaged(view.values, LONGEST)
+    if small is view.values:
         return view
-    rows, columns = max(1, round(height / times)), max(1, round(width / times))
-    wide = Image.fromarray(view.values.astype(np.float32))
-    small = np.asarray(wide.resize((columns, rows), Image.Resampling.BOX))
+    rows, columns = small.shape
     spacing = view.spacing
     if spacing is not None:
         spacing = (spacing[0] * height / rows, spacing[1] * width / columns)
     values = np.rint(small).astype(view.values.dtype)
-    return replace(view, values=values, spacing=spacing, shrunk=view.shrunk * times)
+    return replace(view, values=values, spacing=spacing, shrunk=max(height, width) / LONGEST)
 
 
 def _shares(window: Window, low: float, high: float) -> float:

@@ -16,7 +16,8 @@ MODULES = sorted((ROOT / "retrieval").rglob("*.py"))
 LAYERS = [
     {"errors", "signatures", "views", "directions", "series"},
     {"greys"},
-    {"viewing"},
+    {"viewing", "spots"},
+    {"letters"},
     {
         "storage",
         "scans",
@@ -27,7 +28,6 @@ LAYERS = [
         "datasets",
         "catalogue",
         "covid_ct",
-        "spots",
         "itq",
     },
     {
