@@ -37,27 +37,6 @@ from retrieval.errors import (
 
 BUNDLED = Path(pydicom.__file__).parent / "data" / "test_files"
 SLICES = Path(__file__).parents[2] / "shared" / "data" / "dicom" / "images"
-PIXEL_TAGS = [(0x7FE0, 0x0008), (0x7FE0, 0x0009), (0x7FE0, 0x0010)]
-
-# The files with pixels that cannot be shown, and what is said of each.
-REFUSED = {
-    "JPEG-lossy.dcm": (UnsupportedScan, "JPEG Extended at more than 8 bits"),
-    "JPGExtended.dcm": (UnsupportedScan, "JPEG Extended at more than 8 bits"),
-    "JPEG2000-embedded-sequence-delimiter.dcm": (UnreadableScan, "(JPEG 2000 Image Compression)"),
-    "MR_truncated.dcm": (UnreadableScan, "cut short: 8,130 of 8,192 bytes"),
-    "badVR.dcm": (UnreadableScan, "no usable Number of Frames"),
-    "meta_missing_tsyntax.dcm": (UnreadableScan, "no transfer syntax"),
-    "nested_priv_SQ.dcm": (UnreadableScan, "no usable Bits Allocated"),
-}
-# Files without pixels: a sentence, and how many get it.
-NO_PICTURE = {
-    "holds no picture": 60,
-    "DICOMDIR": 8,
-    "without the preamble": 3,
-    "a text file": 7,
-    "a gzip archive": 1,
-    "no picture that is known here": 2,
-}
 
 
 def made(values: NDArray[Any] | None = None, /, **elements: Any) -> Dataset:
@@ -115,19 +94,6 @@ def table(first: int, bits: int, entries: list[int], kind: str = "<u2") -> Datas
     return lookup
 
 
-def bundled(*, with_pixels: bool) -> dict[str, bytes]:
-    """pydicom's test files, by whether a data set with a pixel element can be read from them."""
-    found = {}
-    for path in sorted(path for path in BUNDLED.rglob("*") if path.is_file()):
-        try:
-            dataset = pydicom.dcmread(path, stop_before_pixels=False)
-        except pydicom.errors.InvalidDicomError:
-            dataset = Dataset()
-        if any(tag in dataset for tag in PIXEL_TAGS) == with_pixels:
-            found[path.name if with_pixels else str(path.relative_to(BUNDLED))] = path.read_bytes()
-    return found
-
-
 def outcomes(files: dict[str, bytes], limits: scans.Limits) -> dict[str, scans.Scan | ScanError]:
     results: dict[str, scans.Scan | ScanError] = {}
     for name, data in files.items():
@@ -143,30 +109,6 @@ def is_a_sentence(text: str) -> bool:
 
 
 # -- pydicom's own files
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_of_the_95_bundled_files_with_pixels_88_decode_and_7_are_refused_by_name() -> None:
-    results = outcomes(bundled(with_pixels=True), scans.LIMITS)
-    refused = {name: error for name, error in results.items() if isinstance(error, ScanError)}
-    assert len(results) == 95
-    assert refused.keys() == REFUSED.keys()
-    for name, (kind, words) in REFUSED.items():
-        assert type(refused[name]) is kind
-        assert words in str(refused[name])
-        assert is_a_sentence(str(refused[name]))
-        assert name not in str(refused[name])
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_every_bundled_file_without_pixels_is_refused_for_its_own_reason() -> None:
-    results = outcomes(bundled(with_pixels=False), scans.LIMITS)
-    messages = [str(error) for error in results.values()]
-    assert len(messages) == 81
-    assert all(isinstance(error, UnsupportedScan) for error in results.values())
-    assert all(map(is_a_sentence, messages))
-    counts = {words: sum(words in message for message in messages) for words in NO_PICTURE}
-    assert counts == NO_PICTURE
 
 
 def test_one_picture_in_eight_encodings_is_one_scan() -> None:
