@@ -10,6 +10,7 @@ import io
 import logging
 import math
 import re
+import warnings
 import zlib
 from dataclasses import dataclass, replace
 from typing import Any
@@ -157,8 +158,9 @@ def describe(data: bytes) -> Place | None:
         return None
     try:
         _check_inflated(data, scans.LIMITS)
-        dataset = dcmread(io.BytesIO(data), stop_before_pixels=True, specific_tags=[*PLACING])
-        return _place(dataset)
+        with warnings.catch_warnings(action="ignore"):  # they quote the file
+            dataset = dcmread(io.BytesIO(data), stop_before_pixels=True, specific_tags=[*PLACING])
+            return _place(dataset)
     except Exception:  # one bad file among many is no reason to stop; `decode` says what is wrong
         return None
 

@@ -20,7 +20,7 @@ RISE, CONTRAST = 0.2, 0.3  # above the ground: of each pixel, and of the brighte
 SHARP = 0.45  # step at the rim as a share of the contrast
 HEIGHTS = (4, 40)
 MOST = 1000  # spots compared with each other
-BY_CHANCE = 0.04  # share of the spots in noise that stand in a row
+BY_CHANCE = 0.05  # share of the spots in noise that stand in a row
 
 Boxes = npt.NDArray[np.int64]  # (n, 4): top, bottom, left, right
 

@@ -10,6 +10,7 @@ behind it: no pickle, no file.
 import contextlib
 import dataclasses
 import json
+import math
 import os
 import struct
 import subprocess
@@ -243,7 +244,8 @@ def _view_of(header: dict[str, Any], raw: memoryview) -> View:
     """The View of an answer; NONSENSE for one that is none."""
     values, rest = _image(raw, VIEW_KINDS[header["kind"]], header["shape"])
     windows = tuple(Window(str(name), float(c), float(w)) for name, c, w in header["windows"])
-    if rest or not windows or header["unit"] not in ("", "HU"):
+    usable = all(math.isfinite(each.level) and 0 < each.width < math.inf for each in windows)
+    if rest or not windows or not usable or header["unit"] not in ("", "HU"):
         raise ValueError("no view")
     edges = header["edges"]
     if values.ndim != 2 or not windows or header["unit"] not in ("", "HU"):
@@ -264,6 +266,8 @@ def _gaps(spacing: list[float] | None) -> tuple[float, float] | None:
     if spacing is None:
         return None
     rows, columns = map(float, spacing)
+    if not (0 < rows < math.inf and 0 < columns < math.inf):
+        raise ValueError("no spacing")
     return rows, columns
 
 

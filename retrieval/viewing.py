@@ -17,6 +17,7 @@ LONGEST = 1600  # pixels on the longer side
 LUNG = Window("Lung", -600.0, 1500.0)  # HU
 FULL_RANGE = "Full range"
 DEEPEST = 65535  # the largest uint16
+MANY = 1000  # so many greys that to round them to whole numbers is not seen
 LEAST_SHOWN = 1 / 255  # a window under which a picture spans less of the greys shows nothing
 
 Visible = NDArray[np.bool_] | None  # (H, W), False for padding; None for no padding
@@ -45,13 +46,13 @@ def of_numbers(
     inverted: bool = False,
     visible: Visible = None,
 ) -> View:
-    """The View of numbers (H, W) without a unit; those 16 bits cannot hold are mapped to uint16."""
+    """The View of numbers (H, W) without a unit; those 16 bits do not hold are mapped to uint16."""
     low, high = extent(values if visible is None else values[visible])
     filled = values if visible is None else np.where(visible, values, high if inverted else low)
     windows = showing(windows, low, high, full=True)
     kind = _holding(filled, low, high)
     if kind is not None:
-        return View(filled.astype(kind), "", windows, inverted)
+        return View(np.rint(filled).astype(kind), "", windows, inverted)
     levels = np.rint(stretch(filled, low, high) * DEEPEST).astype(np.uint16)
     return View(levels, "", tuple(_mapped(each, low, high) for each in windows), inverted)
 
@@ -98,8 +99,8 @@ def _shares(window: Window, low: float, high: float) -> float:
 
 
 def _holding(values: NDArray[Any], low: float, high: float) -> type[np.integer] | None:
-    """The 16-bit kind that holds whole numbers, None for others."""
-    if values.dtype.kind == "f" and not np.array_equal(np.rint(values), values):
+    """The 16-bit kind that holds numbers, None where they do not fit or rounding is seen."""
+    if high - low < MANY and not np.array_equal(np.rint(values), values):
         return None
     fits = (kind for kind in (np.uint16, np.int16) if _within(np.iinfo(kind), low, high))
     return next(fits, None)

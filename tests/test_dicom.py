@@ -390,6 +390,47 @@ def test_burned_in_text_is_warned_of() -> None:
     assert decoded(BurnedInAnnotation="NO").warnings == ()
 
 
+@pytest.mark.parametrize(
+    ("storage", "said", "warned"),
+    [
+        ("1.2.840.10008.5.1.4.1.1.7", "", True),
+        ("1.2.840.10008.5.1.4.1.1.7.4", "", True),
+        ("1.2.840.10008.5.1.4.1.1.6.1", "", True),
+        ("1.2.840.10008.5.1.4.1.1.6.1", "NO", False),
+        ("1.2.840.10008.5.1.4.1.1.1.1", "", False),
+    ],
+)
+def test_screen_copies_and_ultrasound_are_warned_of(storage: str, said: str, warned: bool) -> None:
+    dataset = made(BurnedInAnnotation=said, SOPClassUID=storage)
+    assert (scans.OFTEN_BURNED_IN in scans.decode(saved(dataset)).warnings) == warned
+
+
+@pytest.mark.parametrize("position", ["LL", "RL", "LATERAL", "LAT", "LEFT LATERAL", "RLAT"])
+def test_a_lateral_x_ray_is_warned_of(position: str) -> None:
+    assert decoded(ViewPosition=position).warnings == (dicom.LATERAL_VIEW,)
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"ViewPosition": "PA"},
+        {"ViewPosition": "AP"},
+        {"ViewPosition": "LLD"},  # lying on the side, but frontal
+        {"ViewPosition": "PA", "PatientOrientation": ["A", "F"]},
+        {"PatientOrientation": ["L", "F"]},
+        {"PatientOrientation": ["A", "R"]},
+        {"ViewPosition": "LL", "Modality": "CT", "RescaleSlope": 1, "RescaleIntercept": -1024},
+    ],
+)
+def test_other_views_are_not_warned_of(elements: dict[str, Any]) -> None:
+    assert decoded(**elements).warnings == ()
+
+
+@pytest.mark.parametrize("orientation", [["A", "F"], ["P", "F"], ["PF", "FA"]])
+def test_an_x_ray_that_lies_like_a_lateral_one_is_warned_of(orientation: list[str]) -> None:
+    assert decoded(PatientOrientation=orientation).warnings == (dicom.LATERAL_VIEW,)
+
+
 def test_one_decoder_is_pinned_for_each_transfer_syntax_and_none_is_gpl() -> None:
     jpeg2000_and_rle = {"1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91", "1.2.840.10008.1.2.5"}
     high_throughput = {f"1.2.840.10008.1.2.4.{number}" for number in (201, 202, 203)}
@@ -597,7 +638,8 @@ def test_no_patient_tag_leaves_the_decoder(
 def test_patient_tags_are_not_even_parsed() -> None:
     dataset = dicom._parse(saved(made(**SECRETS)), scans.LIMITS)
     assert {element.keyword for element in dataset if element.tag.group < 0x0028} <= {
-        *("SpecificCharacterSet", "Modality", "ImagerPixelSpacing")
+        *("SpecificCharacterSet", "Modality", "ImagerPixelSpacing"),
+        *("ImageOrientationPatient", "PatientOrientation", "ViewPosition"),
     }
 
 
