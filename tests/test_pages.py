@@ -213,7 +213,15 @@ def test_no_other_visitor_gets_a_cached_result(monkeypatch, visit):
     assert len(searches) == 2
 
 
-@pytest.mark.parametrize("data", [b"", b"not a picture", sample_bytes()[:200], b"%PDF-1.7"])
+def tiny_bytes() -> bytes:
+    buffer = io.BytesIO()
+    Image.linear_gradient("L").resize((15, 400)).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"not a picture", sample_bytes()[:200], b"%PDF-1.7", tiny_bytes()]
+)
 def test_a_broken_upload_gives_one_sentence(data):
     app = uploaded(started(), data, "scan.dcm")
     assert len(app.error) == 1 and app.error[0].value.endswith(".")
