@@ -157,8 +157,8 @@ def describe(data: bytes) -> Place | None:
     if signatures.kind_of(data) != "DICOM":
         return None
     try:
-        _check_inflated(data, scans.LIMITS)
         with warnings.catch_warnings(action="ignore"):  # they quote the file
+            _check_inflated(data, scans.LIMITS)
             dataset = dcmread(io.BytesIO(data), stop_before_pixels=True, specific_tags=[*PLACING])
             return _place(dataset)
     except Exception:  # one bad file among many is no reason to stop; `decode` says what is wrong
@@ -391,9 +391,10 @@ def _windows(dataset: Dataset) -> list[Window]:
     names = [name.strip() for name in _strings(dataset, "WindowCenterWidthExplanation")]
     found: dict[str, Window] = {}
     for number, pair in enumerate(pairs[:MOST_WINDOWS], start=1):
-        name = names[number - 1] if number <= len(names) else ""
+        plain = "As stored" if number == 1 else f"As stored {number}"
+        name = names[number - 1] if number <= len(names) else plain
         if not WINDOW_NAME.fullmatch(name) or name in found:
-            name = "As stored" if number == 1 else f"As stored {number}"
+            name = plain
         found[name] = Window(name, *pair)
     return list(found.values())
 
@@ -564,9 +565,9 @@ def _strings(dataset: Dataset, keyword: str) -> list[str]:
     """The texts of an element, none where it is missing or malformed."""
     try:
         value = dataset.get(keyword) or ()
+        return [str(each) for each in ((value,) if isinstance(value, str) else value)]
     except MALFORMED:
         return []
-    return [str(each) for each in ((value,) if isinstance(value, str) else value)]
 
 
 def _text(dataset: Dataset, keyword: str) -> str:
