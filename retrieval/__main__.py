@@ -316,13 +316,14 @@ def _remove(options: argparse.Namespace) -> None:
 def _search(options: argparse.Namespace) -> None:
     from retrieval import trust
     from retrieval.archive import open_archive
+    from retrieval.encoding import read_one
     from retrieval.errors import SearchError
 
     if options.k < 1:
         raise SearchError(f"Cannot show {options.k} matches; ask for at least 1.")
     archive = open_archive(options.archive)
     with _decoder() as decoder:
-        scan = decoder.read(options.scan)
+        scan = read_one(options.scan, decoder.read)
     model = archive.model()
     code = model.codes(model.encode([scan.pixels]))
     found = archive.search(code, scan.sha256, options.k, without_self=options.without_self)

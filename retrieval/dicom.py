@@ -1,16 +1,18 @@
-"""Bytes of a DICOM file -> Scan; the only module that reads DICOM (pydicom).
+"""Bytes of a DICOM file -> Scan or Place; the only module that reads DICOM (pydicom).
 
-Only the elements of ELEMENTS are parsed, none of which names a patient. From
-stored values to pixels the order is: padding mask, modality LUT, window or VOI
-LUT, polarity, padding to black.
+Only the elements of ELEMENTS, or of PLACING, are parsed; none of them names a
+patient. From stored values to pixels the order is: padding mask, modality LUT,
+window or VOI LUT, polarity, padding to black. The View stops after the modality LUT.
 """
 
+import hashlib
 import io
 import logging
 import math
 import re
+import warnings
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,10 +25,12 @@ from pydicom.pixels import get_decoder
 from pydicom.pixels.processing import apply_color_lut
 from pydicom.pixels.utils import as_pixel_options
 
-from retrieval import scans
+from retrieval import directions, scans, signatures, viewing
 from retrieval.errors import ScanError, ScanTooLarge, UnreadableScan, UnsupportedScan
-from retrieval.greys import FloatImage, extent, grey, looked_up, stretch, window
+from retrieval.greys import FloatImage, eight_bit, extent, grey, looked_up, stretch, window
 from retrieval.scans import Limits, Scan
+from retrieval.series import Place
+from retrieval.views import View, Window
 
 NATIVE = (
     uid.ImplicitVRLittleEndian,
@@ -56,6 +60,9 @@ PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 BESIDE_PIXELS = (
     "Modality",
     "ImagerPixelSpacing",
+    "ImageOrientationPatient",
+    "PatientOrientation",
+    "ViewPosition",
     "PresentationLUTShape",
     "SharedFunctionalGroupsSequence",
     "PerFrameFunctionalGroupsSequence",
@@ -65,15 +72,46 @@ BESIDE_PIXELS = (
 # Group 0028 describes the pixels, and nobody.
 ELEMENTS = [tag for tag in DicomDictionary if tag >> 16 == 0x0028]
 ELEMENTS += [tag_for_keyword(keyword) for keyword in (*BESIDE_PIXELS, *PIXELS)]
-MACROS = ("PixelValueTransformationSequence", "FrameVOILUTSequence", "PixelMeasuresSequence")
+MACROS = (
+    "PixelValueTransformationSequence",
+    "FrameVOILUTSequence",
+    "PixelMeasuresSequence",
+    "PlaneOrientationSequence",
+)
+# What `describe` parses; of the series' identifier only a checksum leaves it.
+PLACING = (
+    "Modality",
+    "SeriesInstanceUID",
+    "InstanceNumber",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "Rows",
+    "Columns",
+)
 
 MODALITIES = {"CT": "CT", "CR": "X-ray", "DX": "X-ray", "RG": "X-ray"}
+# Screens copied, and ultrasound (PS3.4 B.5)
+OFTEN_WRITTEN = (
+    uid.SecondaryCaptureImageStorage,
+    uid.MultiFrameSingleBitSecondaryCaptureImageStorage,
+    uid.MultiFrameGrayscaleByteSecondaryCaptureImageStorage,
+    uid.MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
+    uid.MultiFrameTrueColorSecondaryCaptureImageStorage,
+    uid.UltrasoundImageStorage,
+    uid.UltrasoundMultiFrameImageStorage,
+)
 COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "PALETTE COLOR")
-LUNG_LEVEL, LUNG_WIDTH = -600.0, 1500.0  # HU
+MOST_WINDOWS = 16
+# No brackets, quotes, colons or carets: a label, and no address, markup or person's name.
+WINDOW_NAME = re.compile(r"\w[\w +\-/.,()&]{0,39}")
+LATERAL = re.compile("LL|RL|((LEFT|RIGHT|L|R)[ _]?)?LAT(ERAL)?")
 UNUSABLE_WINDOW = (
     "The window of this picture shows nothing of it; "
     "it was scaled from its darkest to its brightest value."
 )
+LATERAL_VIEW = "The file says this is a lateral view; the archive holds frontal ones."
+# What pydicom raises on an element whose value is of a wrong kind.
+MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 # pydicom and its plugins log values of the file they read, names and dates among them.
 for _name in ("pydicom", "pylibjpeg", "openjpeg", "jpeg_ls"):
@@ -104,12 +142,50 @@ def decode(data: bytes, frame: int | None, limits: Limits) -> Scan:
     _lift_macros(dataset, chosen)
     code = _text(dataset, "Modality")
     if stored.ndim == 3 or photometric == "PALETTE COLOR":
-        pixels, notes = _colour(stored, dataset, photometric)
+        pixels, view, notes = _colour(stored, dataset, photometric)
     else:
-        pixels, notes = _grey(stored, dataset, photometric, code)
-    notes = (*_modality_note(code), *notes, *_burned_in_note(dataset))
-    modality = MODALITIES.get(code, "")
-    return Scan(pixels, "DICOM", modality, header.frames, chosen, _spacing(dataset), notes)
+        pixels, view, notes = _grey(stored, dataset, photometric, code)
+    modality, spacing = MODALITIES.get(code, ""), _spacing(dataset)
+    view = replace(view, spacing=spacing, at_detector=_at_detector(dataset), edges=_edges(dataset))
+    lateral = (LATERAL_VIEW,) if modality == "X-ray" and _is_lateral(dataset) else ()
+    notes = (*_modality_note(code), *lateral, *notes, *_burned_in_note(dataset))
+    return Scan(pixels, view, "DICOM", modality, header.frames, chosen, spacing, notes)
+
+
+def describe(data: bytes) -> Place | None:
+    """Where a picture stands in its series, by its header alone; None if that cannot be said."""
+    if signatures.kind_of(data) != "DICOM":
+        return None
+    try:
+        with warnings.catch_warnings(action="ignore"):  # they quote the file
+            _check_inflated(data, scans.LIMITS)
+            dataset = dcmread(io.BytesIO(data), stop_before_pixels=True, specific_tags=[*PLACING])
+            return _place(dataset)
+    except Exception:  # one bad file among many is no reason to stop; `decode` says what is wrong
+        return None
+
+
+def _place(dataset: Dataset) -> Place | None:
+    series = _text(dataset, "SeriesInstanceUID")
+    rows, columns = _whole(dataset, "Rows"), _whole(dataset, "Columns")
+    if not series or min(rows, columns) < 1:
+        return None
+    axes = _axes(dataset)
+    # Rounded: scanners write the same direction with other last digits in each slice.
+    turned = None if axes is None else (np.round(axes, 2) + 0.0).tolist()
+    token = hashlib.sha256(f"{series} {turned} {rows} {columns}".encode()).hexdigest()[:16]
+    modality = MODALITIES.get(_text(dataset, "Modality"), "")
+    return Place(token, _position(dataset, axes), _number(dataset), modality, rows, columns)
+
+
+def _position(dataset: Dataset, axes: directions.Axes | None) -> float | None:
+    corner = _lenient(dataset, "ImagePositionPatient")
+    return None if axes is None else directions.along_normal(axes, corner)
+
+
+def _number(dataset: Dataset) -> int | None:
+    numbers = _lenient(dataset, "InstanceNumber")
+    return int(numbers[0]) if numbers and math.isfinite(numbers[0]) else None
 
 
 def _parse(data: bytes, limits: Limits) -> Dataset:
@@ -234,8 +310,8 @@ def _lift_macros(dataset: Dataset, frame: int) -> None:
 
 def _colour(
     stored: NDArray[Any], dataset: Dataset, photometric: str
-) -> tuple[FloatImage, tuple[str, ...]]:
-    """Turn RGB or palette values to grey in [0, 1] (PS3.3 C.7.6.3.1.2)."""
+) -> tuple[FloatImage, View, tuple[str, ...]]:
+    """Turn RGB or palette values to grey in [0, 1] (PS3.3 C.7.6.3.1.2), with the View of it."""
     if photometric not in COLOURS:
         raise UnsupportedScan(
             "The colours of the DICOM picture are of a kind that is not read here; "
@@ -243,18 +319,28 @@ def _colour(
         )
     bits = _whole(dataset, "BitsStored", 8)
     if photometric == "PALETTE COLOR":
-        stored = apply_color_lut(stored, dataset)[..., :3]
+        stored = _from_palette(stored, dataset)
         bits = stored.dtype.itemsize * 8
-    pixels, notes = grey((stored >> max(0, bits - 8)).astype(np.uint8))
+    levels, notes = grey((stored >> max(0, bits - 8)).astype(np.uint8))
     if bits > 8:
         notes += (scans.DEEP_COLOUR,)
-    return pixels, notes
+    return eight_bit(levels), viewing.of_greys(levels), notes
+
+
+def _from_palette(stored: NDArray[Any], dataset: Dataset) -> NDArray[np.unsignedinteger]:
+    """Stored values (H, W) through the palette to RGB (H, W, 3)."""
+    colours = apply_color_lut(stored, dataset)[..., :3]
+    swapped = dataset.file_meta.TransferSyntaxUID == uid.ExplicitVRBigEndian
+    # pydicom takes the bytes of a palette for little-endian ones, unless it is a segmented one
+    if swapped and "RedPaletteColorLookupTableData" in dataset:
+        return colours.byteswap()
+    return colours
 
 
 def _grey(
     stored: NDArray[Any], dataset: Dataset, photometric: str, code: str
-) -> tuple[FloatImage, tuple[str, ...]]:
-    """Turn stored values (H, W) to grey in [0, 1] with dark = air."""
+) -> tuple[FloatImage, View, tuple[str, ...]]:
+    """Turn stored values (H, W) to grey in [0, 1] with dark = air, and to the View of them."""
     visible = _visible(stored, dataset)
     values = _rescaled(stored, dataset)
     low, high = extent(_shown(values, visible))
@@ -263,15 +349,54 @@ def _grey(
     if code == "CT" and not in_hu:
         notes += ("This CT is not in Hounsfield units; the lung window was not applied.",)
     # Of a CT never the header's window: a scanner's preset must not change what is found.
-    pixels = window(values, LUNG_LEVEL, LUNG_WIDTH) if in_hu else _header_window(values, dataset)
+    lung = (viewing.LUNG.level, viewing.LUNG.width)
+    pixels = window(values, *lung) if in_hu else _header_window(values, dataset)
+    curve = pixels
     if pixels is None or np.ptp(_shown(pixels, visible)) == 0:
-        pixels = stretch(values, low, high)
+        pixels, curve = stretch(values, low, high), None
         if in_hu or _has_window(dataset):
             notes += (UNUSABLE_WINDOW,)
     # HU grow with density, whatever MONOCHROME1 says about display.
-    if not in_hu and _is_inverse(dataset, photometric):
+    inverted = not in_hu and _is_inverse(dataset, photometric)
+    if in_hu:
+        view = viewing.of_hounsfield(values, _windows(dataset), visible)
+    else:
+        view = _view(values, curve, dataset, visible, inverted=inverted)
+    if inverted:
         pixels = 1 - pixels
-    return (pixels if visible is None else np.where(visible, pixels, np.float32(0))), notes
+    return (pixels if visible is None else np.where(visible, pixels, np.float32(0))), view, notes
+
+
+def _view(
+    values: NDArray[np.floating],
+    curve: FloatImage | None,
+    dataset: Dataset,
+    visible: NDArray[np.bool_] | None,
+    *,
+    inverted: bool,
+) -> View:
+    """The View of values (H, W), or of `curve`, what the header made of them, if it is no line."""
+    windows = _windows(dataset)
+    if curve is not None and not windows:
+        return viewing.of_shown(curve, inverted=inverted, visible=visible)
+    return viewing.of_numbers(values, windows, inverted=inverted, visible=visible)
+
+
+def _windows(dataset: Dataset) -> list[Window]:
+    """The linear windows of the header, level and width as they are given (PS3.3 C.11.2.1.2)."""
+    if (_text(dataset, "VOILUTFunction") or "LINEAR") not in ("LINEAR", "LINEAR_EXACT"):
+        return []
+    levels, widths = _lenient(dataset, "WindowCenter"), _lenient(dataset, "WindowWidth")
+    pairs = list(zip(levels, widths, strict=False))
+    names = [name.strip() for name in _strings(dataset, "WindowCenterWidthExplanation")]
+    found: dict[str, Window] = {}
+    for number, pair in enumerate(pairs[:MOST_WINDOWS], start=1):
+        plain = "As stored" if number == 1 else f"As stored {number}"
+        name = names[number - 1] if number <= len(names) else plain
+        if not WINDOW_NAME.fullmatch(name) or name in found:
+            name = plain
+        found[name] = Window(name, *pair)
+    return list(found.values())
 
 
 def _shown(values: NDArray[Any], visible: NDArray[np.bool_] | None) -> NDArray[Any]:
@@ -313,7 +438,7 @@ def _header_window(values: NDArray[np.floating], dataset: Dataset) -> FloatImage
         return None
     try:
         return _windowed(values, dataset)
-    except (ArithmeticError, AttributeError, LookupError, ScanError, TypeError, ValueError):
+    except (*MALFORMED, ScanError):
         return None
 
 
@@ -353,14 +478,40 @@ def _is_inverse(dataset: Dataset, photometric: str) -> bool:
 
 def _spacing(dataset: Dataset) -> tuple[float, float] | None:
     """Millimetres between rows and between columns (PS3.3 10.7.1.3), None where not given."""
-    for keyword in ("PixelSpacing", "ImagerPixelSpacing"):
-        try:
-            spacing = _numbers(dataset, keyword)
-        except (TypeError, ValueError):
-            continue
-        if len(spacing) == 2 and all(0 < gap < math.inf for gap in spacing):
-            return spacing
-    return None
+    return _gaps(dataset, "PixelSpacing") or _gaps(dataset, "ImagerPixelSpacing")
+
+
+def _gaps(dataset: Dataset, keyword: str) -> tuple[float, float] | None:
+    spacing = _lenient(dataset, keyword)
+    usable = len(spacing) == 2 and all(0 < gap < math.inf for gap in spacing)
+    return spacing if usable else None
+
+
+def _at_detector(dataset: Dataset) -> bool:
+    """Whether the spacing is that of the detector, not corrected for it (PS3.3 10.7.1.1)."""
+    detector = _gaps(dataset, "ImagerPixelSpacing")
+    return detector is not None and detector == _spacing(dataset)
+
+
+def _axes(dataset: Dataset) -> directions.Axes | None:
+    return directions.axes(_lenient(dataset, "ImageOrientationPatient"))
+
+
+def _edges(dataset: Dataset) -> directions.Edges | None:
+    """What lies at each edge: by a slice's axes (PS3.3 C.7.6.2.1.1), else C.7.6.1.1.1."""
+    axes = _axes(dataset)
+    if axes is not None:
+        return directions.edges_of_axes(axes)
+    return directions.edges_of_letters(_strings(dataset, "PatientOrientation"))
+
+
+def _is_lateral(dataset: Dataset) -> bool:
+    """Whether an X-ray is taken from the side (ViewPosition, PS3.3 C.8.11.5), or lies so."""
+    position = _text(dataset, "ViewPosition")
+    if position:
+        return LATERAL.fullmatch(position) is not None
+    edges = _edges(dataset)
+    return edges is not None and {"A", "P"} == set(edges[:2]) and {"H", "F"} == set(edges[2:])
 
 
 def _modality_note(code: str) -> tuple[str, ...]:
@@ -374,9 +525,12 @@ def _modality_note(code: str) -> tuple[str, ...]:
 
 
 def _burned_in_note(dataset: Dataset) -> tuple[str, ...]:
-    if _text(dataset, "BurnedInAnnotation") != "YES":
-        return ()
-    return ("Text is burned into this picture; check that it shows no name and no date.",)
+    said = _text(dataset, "BurnedInAnnotation")
+    if said == "YES":
+        return (scans.BURNED_IN,)
+    if said != "NO" and dataset.file_meta.get("MediaStorageSOPClassUID") in OFTEN_WRITTEN:
+        return (scans.OFTEN_BURNED_IN,)
+    return ()
 
 
 def _whole(dataset: Dataset, keyword: str, default: int | None = None) -> int:
@@ -397,6 +551,23 @@ def _numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:
     if value is None or value == "":
         return ()
     return tuple(map(float, value if isinstance(value, MultiValue) else (value,)))
+
+
+def _lenient(dataset: Dataset, keyword: str) -> tuple[float, ...]:
+    """The numbers of an element, none where it is malformed too."""
+    try:
+        return _numbers(dataset, keyword)
+    except MALFORMED:
+        return ()
+
+
+def _strings(dataset: Dataset, keyword: str) -> list[str]:
+    """The texts of an element, none where it is missing or malformed."""
+    try:
+        value = dataset.get(keyword) or ()
+        return [str(each) for each in ((value,) if isinstance(value, str) else value)]
+    except MALFORMED:
+        return []
 
 
 def _text(dataset: Dataset, keyword: str) -> str:

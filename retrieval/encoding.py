@@ -10,17 +10,25 @@ import numpy as np
 from retrieval.errors import DataError
 from retrieval.hashing import Features
 from retrieval.model import Model
-from retrieval.scans import Scan
+from retrieval.scans import Scan, check_searchable, named
 
 Progress = Callable[[int, int], None]  # pictures done, pictures in all
 Reader = Callable[[Path], Scan]
+
+
+def read_one(path: Path, read: Reader) -> Scan:
+    """Decode a file that is to be encoded; one that is too small for that is refused by name."""
+    scan = read(path)
+    with named(path):
+        check_searchable(scan)
+    return scan
 
 
 def read_all(paths: Sequence[Path], read: Reader, progress: Progress | None = None) -> list[Scan]:
     """Decode every file, in order."""
     scans = []
     for done, path in enumerate(paths, start=1):
-        scans.append(read(path))
+        scans.append(read_one(path, read))
         if progress is not None:
             progress(done, len(paths))
     return scans
@@ -34,7 +42,7 @@ def encode_all(
         raise DataError("There is no picture to encode; the folder marks all of them unused.")
     rows, checksums = [], []
     for done, path in enumerate(paths, start=1):
-        scan = read(path)
+        scan = read_one(path, read)
         rows.append(model.encode([scan.pixels])[0])
         checksums.append(scan.sha256)
         if progress is not None:

@@ -3,7 +3,7 @@
     RetrievalError                 anything a user can read and act on
     |-- ScanError                  one picture could not become a scan
     |   |-- UnreadableScan         damaged, truncated, or no picture at all
-    |   |-- UnsupportedScan        a real file of a kind that is not read here
+    |   |-- UnsupportedScan        a real file of a kind that is not read or searched here
     |   |-- ScanTooLarge           over the byte, pixel, memory or time limit
     |   `-- BlankScan              every pixel has the same value, or is not a number
     |-- DataError                  a folder of pictures or its images.csv is wrong
@@ -36,7 +36,7 @@ class UnreadableScan(ScanError):
 
 
 class UnsupportedScan(ScanError):
-    """A real file, of a kind that is not read here."""
+    """A real file, of a kind that is not read or searched here."""
 
 
 class ScanTooLarge(ScanError):

@@ -32,14 +32,14 @@ def stretch(values: NDArray[Any], low: float, high: float) -> FloatImage:
     return np.clip(scaled, 0, 1).astype(np.float32, copy=False)
 
 
-def grey(colour: ByteImage) -> tuple[FloatImage, tuple[str, ...]]:
-    """Turn uint8 RGB (H, W, 3) to float32 (H, W) by the luma of ITU-R 601, with its warning."""
+def grey(colour: ByteImage) -> tuple[ByteImage, tuple[str, ...]]:
+    """Turn uint8 RGB (H, W, 3) to uint8 (H, W) by the luma of ITU-R 601, with its warning."""
     luma = np.asarray(Image.fromarray(colour).convert("L"))
     red, green, blue = np.moveaxis(colour, 2, 0)  # far faster than a maximum over axis 2
     high, low = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
     differs = int((high - low).max()) > COLOUR_TOLERANCE
     notes = ("This is a colour picture; it was turned to grey.",) if differs else ()
-    return eight_bit(luma), notes
+    return luma, notes
 
 
 def eight_bit(levels: ByteImage) -> FloatImage:
@@ -56,3 +56,14 @@ def looked_up(values: NDArray[Any], first: int, table: NDArray[np.float32]) -> N
     """Values through a lookup table whose first entry stands for `first` (PS3.3 C.11.1)."""
     index = np.clip(values.astype(np.float64) - first, 0, table.size - 1)
     return table[index.astype(np.intp)]
+
+
+def averaged(values: NDArray[Any], longest: int) -> NDArray[Any]:
+    """Values (H, W), or float32 averages of their areas where a side is over `longest`."""
+    height, width = values.shape
+    times = max(height, width) / longest
+    if times <= 1:
+        return values
+    size = (max(1, round(width / times)), max(1, round(height / times)))
+    wide = Image.fromarray(values.astype(np.float32, copy=False))
+    return np.asarray(wide.resize(size, Image.Resampling.BOX))

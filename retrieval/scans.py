@@ -5,21 +5,23 @@ Read here: PNG, JPEG, TIFF and BMP; a file with the DICOM magic goes to
 name and no text of the file enters a Scan or an error.
 """
 
+import contextlib
 import hashlib
 import io
 import math
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from retrieval import signatures
+from retrieval import letters, signatures, viewing
 from retrieval.errors import ScanError, ScanTooLarge, UnreadableScan, UnsupportedScan
 from retrieval.greys import ByteImage, FloatImage, eight_bit, extent, grey, stretch
+from retrieval.views import View
 
 Decode: TypeAlias = Callable[..., "Scan"]  # decode(data, *, frame)
 
@@ -27,6 +29,11 @@ FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 DEEP_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 DEEP_GREY = "This picture has more than 8 bits; it was scaled from its darkest to its brightest."
 DEEP_COLOUR = "This picture has more than 8 bits per colour, of which 8 were read."
+BURNED_IN = "Text is burned into this picture; check that it shows no name and no date."
+OFTEN_BURNED_IN = (
+    "Pictures of this kind often have text burned in; check that it shows no name and no date."
+)
+LETTERS = "Letters seem to be burned into this picture; check that they show no name and no date."
 TIFF_BITS, TIFF_PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0
 
 
@@ -38,17 +45,21 @@ class Limits:
     frame_pixels: int = 40_000_000  # a chest X-ray has about 4000 x 5000
     volume_bytes: int = 512 << 20  # all frames of a DICOM file, as its header claims them
     inflated_bytes: int = 256 << 20  # a deflated DICOM data set
-    side: int = 16  # pixels, at least
 
 
 LIMITS = Limits()
+SEARCHED_SIDE = 16  # pixels: what is smaller can be seen, but is not compared
 
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """One decoded picture: float32 (H, W) in [0, 1], dark = air, bright = dense."""
+    """One decoded picture: float32 (H, W) in [0, 1], dark = air, bright = dense.
+
+    `pixels` are what the network sees, `view` is what a reader sees.
+    """
 
     pixels: FloatImage
+    view: View
     format: str
     modality: str
     frames: int = 1
@@ -126,8 +137,15 @@ def read(path: Path, *, frame: int | None = None, decode: Decode = decode) -> Sc
 
     `decode` may be a `sandbox.Decoder`'s, for files from elsewhere.
     """
-    try:
+    with named(path):
         return decode(_load(path, LIMITS), frame=frame)
+
+
+@contextlib.contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Start the message of a ScanError with the name of the file at `path`."""
+    try:
+        yield
     except ScanError as error:
         raise type(error)(f"{path.name}: {error}") from None
 
@@ -142,7 +160,21 @@ def inspect(path: Path, *, decode: Decode = decode) -> dict[str, Any]:
         return report | {"error": str(error)}
     names = ("format", "width", "height", "frames", "modality")
     found = {name: getattr(scan, name) for name in names}
-    return report | found | {"ok": True, "warnings": list(scan.warnings)}
+    notes = list(scan.warnings)
+    try:
+        check_searchable(scan)
+    except ScanError as error:
+        notes.append(str(error))
+    return report | found | {"ok": True, "warnings": notes}
+
+
+def check_searchable(scan: Scan) -> None:
+    """Refuse a scan that is too small to be encoded."""
+    if min(scan.height, scan.width) < SEARCHED_SIDE:
+        raise UnsupportedScan(
+            f"The picture has {scan.width} x {scan.height} pixels, too few to search with; "
+            f"choose one with at least {SEARCHED_SIDE} on each side."
+        )
 
 
 def check_file_bytes(count: int, limits: Limits) -> None:
@@ -162,11 +194,6 @@ def check_frame_pixels(height: int, width: int, limits: Limits) -> None:
         raise ScanTooLarge(
             f"The header claims {width:,} x {height:,} pixels, over the limit of "
             f"{limits.frame_pixels / 1e6:,.0f} million; export a smaller picture."
-        )
-    if min(height, width) < limits.side:
-        raise UnsupportedScan(
-            f"The picture has {width} x {height} pixels; "
-            f"choose one with at least {limits.side} on each side."
         )
 
 
@@ -197,7 +224,14 @@ def _load(path: Path, limits: Limits) -> bytes:
 def _checked(scan: Scan, limits: Limits) -> Scan:
     check_frame_pixels(scan.height, scan.width, limits)
     extent(scan.pixels)
-    return scan
+    return replace(scan, view=viewing.shrink(scan.view), warnings=_with_letters(scan))
+
+
+def _with_letters(scan: Scan) -> tuple[str, ...]:
+    """The warnings of a scan, the surest of those on written text alone."""
+    if BURNED_IN in scan.warnings or not letters.are_written_in(scan.pixels):
+        return scan.warnings
+    return (*(note for note in scan.warnings if note != OFTEN_BURNED_IN), LETTERS)
 
 
 Reader: TypeAlias = Callable[[bytes, int | None, Limits], Scan]
@@ -229,23 +263,26 @@ def _picture(data: bytes, frame: int | None, limits: Limits) -> Scan:
     chosen = choose_frame(frames, frame)
     image.seek(chosen)
     check_frame_pixels(image.height, image.width, limits)  # pages of a TIFF differ in size
-    pixels, notes = _pixels(image, data)
+    pixels, view, notes = _pixels(image, data)
     kind = "JPEG" if is_phone else str(image.format)
-    return Scan(pixels, kind, "", frames, chosen, None, notes)
+    return Scan(pixels, view, kind, "", frames, chosen, None, notes)
 
 
-def _pixels(image: Image.Image, data: bytes) -> tuple[FloatImage, tuple[str, ...]]:
-    """The picture as float32 (H, W) in [0, 1], upright, with its warnings."""
+def _pixels(image: Image.Image, data: bytes) -> tuple[FloatImage, View, tuple[str, ...]]:
+    """The picture as float32 (H, W) in [0, 1], upright, with its View and its warnings."""
     white_is_zero, deep_colour = _white_is_zero(image), _deep_colour(image, data)
     upright = ImageOps.exif_transpose(image)
     if upright.mode in DEEP_MODES:
         values = np.asarray(upright)
         pixels = stretch(values, *extent(values))
-        return (1 - pixels if white_is_zero else pixels), (DEEP_GREY,)
+        view = viewing.of_numbers(values, inverted=white_is_zero)
+        return (1 - pixels if white_is_zero else pixels), view, (DEEP_GREY,)
     if upright.mode in ("1", "L") and not upright.has_transparency_data:
-        return eight_bit(np.asarray(upright.convert("L"))), ()
-    pixels, notes = grey(np.asarray(_rgb(upright)))
-    return pixels, (*notes, DEEP_COLOUR) if deep_colour else notes
+        levels = np.asarray(upright.convert("L"))
+        return eight_bit(levels), viewing.of_greys(levels), ()
+    levels, notes = grey(np.asarray(_rgb(upright)))
+    notes = (*notes, DEEP_COLOUR) if deep_colour else notes
+    return eight_bit(levels), viewing.of_greys(levels), notes
 
 
 def _white_is_zero(image: Image.Image) -> bool:

@@ -43,7 +43,7 @@ class Spots:
                  for rows, columns in ndimage.find_objects(labelled)]  # fmt: skip
         top, bottom, left, right = np.array(boxes, dtype=np.float64).T
         inside = ndimage.distance_transform_edt(np.pad(solid, 1))[1:-1, 1:-1]
-        rim = _count(labelled, (inside > 0) & (inside < 1.5), count)
+        rim = count_of(labelled, (inside > 0) & (inside < 1.5), count)
         away, place = ndimage.distance_transform_edt(~solid, return_indices=True)
         edge = outline(solid.shape)
         return cls(
@@ -52,39 +52,39 @@ class Spots:
             away=away,
             nearest=labelled[tuple(place)],
             count=count,
-            area=_count(labelled, solid, count),
-            radius=_largest(labelled, inside, count),
+            area=count_of(labelled, solid, count),
+            radius=largest_of(labelled, inside, count),
             row=(top + bottom) / 2,
             column=(left + right) / 2,
             longer=np.maximum(bottom - top, right - left),
             shorter=np.minimum(bottom - top, right - left),
-            on_edge=_count(labelled, edge & solid, count) / rim,
+            on_edge=count_of(labelled, edge & solid, count) / rim,
         )
 
     def mean(self, values: npt.NDArray[np.generic]) -> Numbers:
         """Mean of values (H, W) over each spot."""
-        return _sum(self.labelled, values, self.count) / self.area
+        return sum_of(self.labelled, values, self.count) / self.area
 
     def largest(self, values: FloatImage) -> Numbers:
         """Largest of values (H, W) in each spot."""
-        return _largest(self.labelled, values, self.count)
+        return largest_of(self.labelled, values, self.count)
 
     def sharpness(self, pixels: FloatImage, hat: FloatImage) -> Numbers:
         """Step of one pixel along the rim as a share of the contrast: 1 for a drawn edge."""
         rim = np.where((self.inside > 0) & (self.inside < 1.5), self.labelled, 0)
         return (
-            _sum(rim, _steps(pixels), self.count)
-            / _count(rim, rim > 0, self.count)
+            sum_of(rim, steps(pixels), self.count)
+            / count_of(rim, rim > 0, self.count)
             / self.largest(hat)
         )
 
     def around(self, pixels: FloatImage, near: float, far: float) -> tuple[Numbers, Numbers]:
         """Mean and spread of the pixels at near < distance <= far; infinite if there are none."""
         ring = np.where((self.away > near) & (self.away <= far), self.nearest, 0)
-        count = _count(ring, ring > 0, self.count)
+        count = count_of(ring, ring > 0, self.count)
         with np.errstate(divide="ignore", invalid="ignore"):
-            mean = _sum(ring, pixels, self.count) / count
-            square = _sum(ring, pixels.astype(np.float64) ** 2, self.count) / count
+            mean = sum_of(ring, pixels, self.count) / count
+            square = sum_of(ring, pixels.astype(np.float64) ** 2, self.count) / count
             spread = np.sqrt(np.maximum(square - mean**2, 0))
         return np.where(count > 0, mean, np.inf), np.where(count > 0, spread, np.inf)
 
@@ -93,15 +93,20 @@ class Spots:
         return np.concatenate([[False], chosen])[self.labelled]
 
 
-def _sum(labelled: npt.NDArray[np.integer], values: npt.NDArray[np.generic], count: int) -> Numbers:
+def sum_of(
+    labelled: npt.NDArray[np.integer], values: npt.NDArray[np.generic], count: int
+) -> Numbers:
+    """Sum of values (H, W) over each spot."""
     return np.bincount(labelled.ravel(), weights=values.ravel(), minlength=count + 1)[1:]
 
 
-def _count(labelled: npt.NDArray[np.integer], mask: Mask, count: int) -> Numbers:
+def count_of(labelled: npt.NDArray[np.integer], mask: Mask, count: int) -> Numbers:
+    """How many pixels of a mask (H, W) each spot has."""
     return np.bincount(labelled[mask], minlength=count + 1)[1:].astype(np.float64)
 
 
-def _largest(labelled: npt.NDArray[np.integer], values: FloatImage, count: int) -> Numbers:
+def largest_of(labelled: npt.NDArray[np.integer], values: FloatImage, count: int) -> Numbers:
+    """Largest of values (H, W) in each spot."""
     spots = labelled > 0  # far fewer pixels than the picture, which ndimage.maximum would sort
     found = np.full(count + 1, -np.inf)
     np.maximum.at(found, labelled[spots], values[spots])
@@ -115,7 +120,7 @@ def outline(shape: tuple[int, ...]) -> Mask:
     return edge
 
 
-def _steps(pixels: FloatImage) -> FloatImage:
+def steps(pixels: FloatImage) -> FloatImage:
     """The largest difference of each pixel from its four neighbours."""
     wide = np.pad(pixels, 1, mode="edge")
     around = (wide[:-2, 1:-1], wide[2:, 1:-1], wide[1:-1, :-2], wide[1:-1, 2:])

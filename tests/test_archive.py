@@ -151,10 +151,12 @@ def test_add_then_remove(own, folder, tmp_path):
 
 def test_add_and_remove_refuse_and_change_nothing(own, folder, tmp_path):
     (tmp_path / "text.png").write_text("hello")
+    Image.linear_gradient("L").resize((15, 400)).save(tmp_path / "thin.png")
     for files, label, error, sentence in (
         ([folder.path(folder.cases[0])], "disk", ArchiveError, "is in archive own already"),
         ([tmp_path / "text.png"], "disk", UnsupportedScan, "text.png: "),
         ([tmp_path / "text.png"], " ", ArchiveError, "need a label"),
+        ([tmp_path / "thin.png"], "disk", UnsupportedScan, "thin.png: .* too few to search with"),
     ):
         with pytest.raises(error, match=sentence):
             indexing.add(own.folder, files, label)
@@ -175,6 +177,15 @@ def test_a_picture_that_cannot_be_read_stops_indexing_and_leaves_nothing(folder,
     shutil.copytree(folder.root, root)
     (root / folder.cases[5].file).write_bytes(b"")
     with pytest.raises(UnreadableScan, match="empty"):
+        indexing.index(read_folder(root), model, tmp_path / "archive")
+    assert not (tmp_path / "archive").exists()
+
+
+def test_a_picture_too_small_to_search_stops_indexing(folder, model, tmp_path):
+    root = tmp_path / "bad"
+    shutil.copytree(folder.root, root)
+    Image.linear_gradient("L").resize((400, 15)).save(root / folder.cases[5].file)
+    with pytest.raises(UnsupportedScan, match=r"png: The picture has 400 x 15 pixels, too few"):
         indexing.index(read_folder(root), model, tmp_path / "archive")
     assert not (tmp_path / "archive").exists()
 

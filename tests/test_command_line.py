@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests import small
 
@@ -32,6 +33,7 @@ def world(tmp_path_factory):
     """A folder, a model trained on it in two epochs, and an archive of its train and val splits."""
     root = tmp_path_factory.mktemp("world")
     small.write_folder(root / "folder")
+    Image.linear_gradient("L").resize((15, 400)).save(root / "thin.png")
     options = ("--encoder", "small", "--bits", "32", "--epochs", "2", "--batch", "8")
     trained = call("train", root / "folder", "--out", root / "model", "--seed", "3", *options)
     assert "Pass 2 of 2" in trained.stderr
@@ -158,6 +160,7 @@ def test_inspect(world, tmp_path):
         (("search", "{archive}", "x.png"), "x.png: There is no such file"),
         (("search", "{archive}", "README.md"), "README.md: "),
         (("search", "{archive}", "{picture}", "-k", "0"), "Cannot show 0 matches"),
+        (("search", "{archive}", "{thin}"), "thin.png: The picture has 15 x 400 pixels, too few"),
         (("index", "nowhere", "--model", "{model}", "--out", "/nowhere/a"), "is not a folder"),
         (("index", "{folder}", "--model", "{model}", "--out", "{archive}"), "is not empty"),
         (("index", "{folder}", "--model", "no", "--out", "{archive}2"), "There is no model no"),
@@ -202,6 +205,7 @@ def test_what_a_user_can_mend_is_one_sentence(world, arguments, sentence):
         "model": world / "model",
         "folder": world / "folder",
         "picture": world / "folder" / "images" / "00-0.png",
+        "thin": world / "thin.png",
     }
     done = call(*(text.format(**places) for text in arguments), expect=1)
     assert sentence in done.stderr

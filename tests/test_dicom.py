@@ -37,34 +37,6 @@ from retrieval.errors import (
 
 BUNDLED = Path(pydicom.__file__).parent / "data" / "test_files"
 SLICES = Path(__file__).parents[2] / "shared" / "data" / "dicom" / "images"
-EVERY_SIDE = scans.Limits(side=1)
-PIXEL_TAGS = [(0x7FE0, 0x0008), (0x7FE0, 0x0009), (0x7FE0, 0x0010)]
-
-# The files with pixels that cannot be shown, and what is said of each.
-REFUSED = {
-    "JPEG-lossy.dcm": (UnsupportedScan, "JPEG Extended at more than 8 bits"),
-    "JPGExtended.dcm": (UnsupportedScan, "JPEG Extended at more than 8 bits"),
-    "JPEG2000-embedded-sequence-delimiter.dcm": (UnreadableScan, "(JPEG 2000 Image Compression)"),
-    "MR_truncated.dcm": (UnreadableScan, "cut short: 8,130 of 8,192 bytes"),
-    "badVR.dcm": (UnreadableScan, "no usable Number of Frames"),
-    "meta_missing_tsyntax.dcm": (UnreadableScan, "no transfer syntax"),
-    "nested_priv_SQ.dcm": (UnreadableScan, "no usable Bits Allocated"),
-}
-TOO_SMALL = {
-    *("JPEGLSNearLossless_08.dcm", "JPEGLSNearLossless_16.dcm"),
-    *("SC_rgb_small_odd.dcm", "SC_rgb_small_odd_big_endian.dcm", "SC_rgb_small_odd_jpeg.dcm"),
-    *("rtdose.dcm", "rtdose_1frame.dcm", "rtdose_expb.dcm", "rtdose_expb_1frame.dcm"),
-    *("rtdose_rle.dcm", "rtdose_rle_1frame.dcm"),
-}
-# Files without pixels: a sentence, and how many get it.
-NO_PICTURE = {
-    "holds no picture": 60,
-    "DICOMDIR": 8,
-    "without the preamble": 3,
-    "a text file": 7,
-    "a gzip archive": 1,
-    "no picture that is known here": 2,
-}
 
 
 def made(values: NDArray[Any] | None = None, /, **elements: Any) -> Dataset:
@@ -122,19 +94,6 @@ def table(first: int, bits: int, entries: list[int], kind: str = "<u2") -> Datas
     return lookup
 
 
-def bundled(*, with_pixels: bool) -> dict[str, bytes]:
-    """pydicom's test files, by whether a data set with a pixel element can be read from them."""
-    found = {}
-    for path in sorted(path for path in BUNDLED.rglob("*") if path.is_file()):
-        try:
-            dataset = pydicom.dcmread(path, stop_before_pixels=False)
-        except pydicom.errors.InvalidDicomError:
-            dataset = Dataset()
-        if any(tag in dataset for tag in PIXEL_TAGS) == with_pixels:
-            found[path.name if with_pixels else str(path.relative_to(BUNDLED))] = path.read_bytes()
-    return found
-
-
 def outcomes(files: dict[str, bytes], limits: scans.Limits) -> dict[str, scans.Scan | ScanError]:
     results: dict[str, scans.Scan | ScanError] = {}
     for name, data in files.items():
@@ -150,38 +109,6 @@ def is_a_sentence(text: str) -> bool:
 
 
 # -- pydicom's own files
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_of_the_95_bundled_files_with_pixels_88_decode_and_7_are_refused_by_name() -> None:
-    results = outcomes(bundled(with_pixels=True), EVERY_SIDE)
-    refused = {name: error for name, error in results.items() if isinstance(error, ScanError)}
-    assert len(results) == 95
-    assert refused.keys() == REFUSED.keys()
-    for name, (kind, words) in REFUSED.items():
-        assert type(refused[name]) is kind
-        assert words in str(refused[name])
-        assert is_a_sentence(str(refused[name]))
-        assert name not in str(refused[name])
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_eleven_bundled_files_are_too_small_for_the_usual_limits() -> None:
-    results = outcomes(bundled(with_pixels=True), scans.LIMITS)
-    small = {name for name, error in results.items() if "at least 16" in str(error)}
-    assert small == TOO_SMALL
-    assert sum(isinstance(scan, scans.Scan) for scan in results.values()) == 77
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_every_bundled_file_without_pixels_is_refused_for_its_own_reason() -> None:
-    results = outcomes(bundled(with_pixels=False), EVERY_SIDE)
-    messages = [str(error) for error in results.values()]
-    assert len(messages) == 81
-    assert all(isinstance(error, UnsupportedScan) for error in results.values())
-    assert all(map(is_a_sentence, messages))
-    counts = {words: sum(words in message for message in messages) for words in NO_PICTURE}
-    assert counts == NO_PICTURE
 
 
 def test_one_picture_in_eight_encodings_is_one_scan() -> None:
@@ -463,6 +390,47 @@ def test_burned_in_text_is_warned_of() -> None:
     assert decoded(BurnedInAnnotation="NO").warnings == ()
 
 
+@pytest.mark.parametrize(
+    ("storage", "said", "warned"),
+    [
+        ("1.2.840.10008.5.1.4.1.1.7", "", True),
+        ("1.2.840.10008.5.1.4.1.1.7.4", "", True),
+        ("1.2.840.10008.5.1.4.1.1.6.1", "", True),
+        ("1.2.840.10008.5.1.4.1.1.6.1", "NO", False),
+        ("1.2.840.10008.5.1.4.1.1.1.1", "", False),
+    ],
+)
+def test_screen_copies_and_ultrasound_are_warned_of(storage: str, said: str, warned: bool) -> None:
+    dataset = made(BurnedInAnnotation=said, SOPClassUID=storage)
+    assert (scans.OFTEN_BURNED_IN in scans.decode(saved(dataset)).warnings) == warned
+
+
+@pytest.mark.parametrize("position", ["LL", "RL", "LATERAL", "LAT", "LEFT LATERAL", "RLAT"])
+def test_a_lateral_x_ray_is_warned_of(position: str) -> None:
+    assert decoded(ViewPosition=position).warnings == (dicom.LATERAL_VIEW,)
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"ViewPosition": "PA"},
+        {"ViewPosition": "AP"},
+        {"ViewPosition": "LLD"},  # lying on the side, but frontal
+        {"ViewPosition": "PA", "PatientOrientation": ["A", "F"]},
+        {"PatientOrientation": ["L", "F"]},
+        {"PatientOrientation": ["A", "R"]},
+        {"ViewPosition": "LL", "Modality": "CT", "RescaleSlope": 1, "RescaleIntercept": -1024},
+    ],
+)
+def test_other_views_are_not_warned_of(elements: dict[str, Any]) -> None:
+    assert decoded(**elements).warnings == ()
+
+
+@pytest.mark.parametrize("orientation", [["A", "F"], ["P", "F"], ["PF", "FA"]])
+def test_an_x_ray_that_lies_like_a_lateral_one_is_warned_of(orientation: list[str]) -> None:
+    assert decoded(PatientOrientation=orientation).warnings == (dicom.LATERAL_VIEW,)
+
+
 def test_one_decoder_is_pinned_for_each_transfer_syntax_and_none_is_gpl() -> None:
     jpeg2000_and_rle = {"1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91", "1.2.840.10008.1.2.5"}
     high_throughput = {f"1.2.840.10008.1.2.4.{number}" for number in (201, 202, 203)}
@@ -552,7 +520,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], type[ScanError], str]] = {
     "nothing behind the magic": (lambda: bytes(128) + b"DICM", UnsupportedScan, "no picture"),
     "no rows": (lambda: saved(made(Rows=0)), UnreadableScan, "without pixels"),
     "no bytes": (lambda: saved(made(PixelData=b"")), UnreadableScan, "0 of 2,048 bytes"),
-    "8 x 8": (lambda: saved(made(ramp()[:8, :8].copy())), UnsupportedScan, "8 x 8 pixels"),
+    "1 x 1": (lambda: saved(made(ramp()[:1, :1].copy())), BlankScan, "the same value"),
     "all black": (lambda: saved(made(ramp(0, 0))), BlankScan, "the same value"),
     "all padding": (
         lambda: saved(made(ramp(7, 7), PixelPaddingValue=7)),
@@ -597,8 +565,8 @@ def test_hostile_files_get_one_sentence_each(name: str) -> None:
 
 def test_causes_have_sentences_of_their_own() -> None:
     messages = [str(_error(build())) for build, _, _ in HOSTILE.values()]
-    # Three files have lost their picture and two are of one colour.
-    assert len(messages) - len(set(messages)) == 3
+    # Three files have lost their picture and three are of one colour.
+    assert len(messages) - len(set(messages)) == 4
 
 
 def _error(data: bytes) -> ScanError:
@@ -642,7 +610,8 @@ SECRETS = {
     "StudyDescription": "MARKERSTUDY",
     "ImageComments": "MARKERCOMMENT",
     "StudyInstanceUID": "1.2.77.88.99",
-    "WindowCenterWidthExplanation": "MARKERWINDOW",
+    "WindowCenterWidthExplanation": "MARKERNAME^JANE",
+    "SeriesInstanceUID": "1.2.77.88.66",
     "WindowCenter": 2000,
     "WindowWidth": 3000,
 }
@@ -669,7 +638,8 @@ def test_no_patient_tag_leaves_the_decoder(
 def test_patient_tags_are_not_even_parsed() -> None:
     dataset = dicom._parse(saved(made(**SECRETS)), scans.LIMITS)
     assert {element.keyword for element in dataset if element.tag.group < 0x0028} <= {
-        *("SpecificCharacterSet", "Modality", "ImagerPixelSpacing")
+        *("SpecificCharacterSet", "Modality", "ImagerPixelSpacing"),
+        *("ImageOrientationPatient", "PatientOrientation", "ViewPosition"),
     }
 
 

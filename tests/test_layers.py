@@ -14,8 +14,10 @@ MODULES = sorted((ROOT / "retrieval").rglob("*.py"))
 
 # Lower layers first; a module imports only from layers below its own.
 LAYERS = [
-    {"errors", "signatures", "views"},
+    {"errors", "signatures", "views", "directions", "series"},
     {"greys"},
+    {"viewing", "spots"},
+    {"letters"},
     {
         "storage",
         "scans",
@@ -26,7 +28,6 @@ LAYERS = [
         "datasets",
         "catalogue",
         "covid_ct",
-        "spots",
         "itq",
     },
     {

@@ -19,6 +19,7 @@ from retrieval import sandbox, scans
 from retrieval.errors import ScanError, ScanTooLarge, UnreadableScan
 from retrieval.sandbox import Decoder
 from retrieval.scans import Scan
+from retrieval.views import View
 from tests.test_dicom import BUNDLED, HOSTILE, made, ramp, saved
 from tests.test_scans import encoded, greys
 
@@ -39,11 +40,17 @@ def large() -> bytes:
     return encoded(np.arange(36_000_000, dtype=np.uint32).astype(np.uint16).reshape(6000, 6000))
 
 
-def same(one: Scan, other: Scan) -> bool:
-    fields = [field.name for field in dataclasses.fields(Scan) if field.name != "pixels"]
-    return np.array_equal(one.pixels, other.pixels) and all(
-        getattr(one, name) == getattr(other, name) for name in fields
-    )
+def same(one: Scan | View, other: Scan | View) -> bool:
+    """Whether all fields are equal, arrays with their kind, and a View within a Scan likewise."""
+    for field in dataclasses.fields(one):
+        mine, its = getattr(one, field.name), getattr(other, field.name)
+        if isinstance(mine, np.ndarray):
+            equal = mine.dtype == its.dtype and np.array_equal(mine, its)
+        else:
+            equal = same(mine, its) if isinstance(mine, View) else mine == its
+        if not equal:
+            return False
+    return True
 
 
 def wait_until_gone(pid: int, seconds: float = 5.0) -> bool:
@@ -273,6 +280,82 @@ def test_messages_are_json_and_raw_bytes(tmp_path: Path) -> None:
 def test_an_answer_that_makes_no_sense_is_unreadable(answer: dict[str, object]) -> None:
     with pytest.raises(UnreadableScan):
         sandbox._scan_of(answer, b"")
+
+
+def test_the_view_is_the_same_as_in_this_process(decoder: Decoder) -> None:
+    slices = saved(
+        made(
+            np.random.default_rng(3).integers(0, 3000, (1700, 40), dtype=np.int16),
+            Modality="CT",
+            RescaleSlope=1,
+            RescaleIntercept=-1024,
+            WindowCenter=[40, -600],
+            WindowWidth=[400, 1500],
+            WindowCenterWidthExplanation=["MEDIASTINUM", "LUNG"],
+            ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
+            PixelSpacing=[0.7, 0.6],
+        )
+    )
+    view = decoder.decode(slices).view
+    assert same(view, scans.decode(slices).view)
+    assert (view.unit, view.edges, len(view.windows)) == ("HU", ("R", "L", "A", "P"), 2)
+    assert (view.values.shape, view.values.dtype) == ((1600, 38), np.int16)
+    radiograph = saved(
+        made(
+            PhotometricInterpretation="MONOCHROME1",
+            ImagerPixelSpacing=[0.1, 0.1],
+            PatientOrientation=["L", "F"],
+        )
+    )
+    view = decoder.decode(radiograph).view
+    assert same(view, scans.decode(radiograph).view)
+    assert view.inverted and view.at_detector
+    deep = encoded(np.linspace(200, 40000, 1024).astype(np.uint16).reshape(32, 32))
+    assert same(decoder.decode(deep).view, scans.decode(deep).view)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "float64"},
+        {"kind": "int16"},
+        {"kind": ["uint8"]},
+        {"shape": [40, 61]},
+        {"shape": [40, 59]},
+        {"shape": [-40, -60]},
+        {"shape": [2400]},
+        {"shape": [40.0, 60.0]},
+        {"shape": None},
+        {"windows": []},
+        {"windows": [["Lung", 1]]},
+        {"windows": [["Lung", "a", 1]]},
+        {"windows": [["Lung", 1, float("nan")]]},
+        {"windows": [["Lung", 1, 0]]},
+        {"unit": "mSv"},
+        {"edges": ["R", "L"]},
+        {"edges": ["JANE", "L", "A", "P"]},
+        {"spacing": [1]},
+        {"spacing": ["a", 1]},
+        {"spacing": [0, 1]},
+        {"shrunk": "much"},
+        {"shrunk": None},
+    ],
+)
+def test_a_view_that_makes_no_sense_is_unreadable(change: dict[str, object]) -> None:
+    header, payload = sandbox._decoded(GOOD, None)
+    header = json.loads(json.dumps(header))
+    assert same(sandbox._scan_of(dict(header), payload), scans.decode(GOOD))
+    header["view"] |= change
+    with pytest.raises(UnreadableScan, match="made the decoder stop"):
+        sandbox._scan_of(header, payload)
+
+
+@pytest.mark.parametrize("cut", [1, 60, 2400, 9600, 12000])
+def test_a_payload_cut_or_too_long_is_unreadable(cut: int) -> None:
+    header, payload = sandbox._decoded(GOOD, None)
+    for wrong in (payload[:-cut], payload + bytes(cut)):
+        with pytest.raises(UnreadableScan, match="made the decoder stop"):
+            sandbox._scan_of(json.loads(json.dumps(header)), wrong)
 
 
 def test_a_warm_round_trip_takes_milliseconds(decoder: Decoder) -> None:

@@ -360,12 +360,22 @@ def test_too_many_bytes() -> None:
     assert "over the limit of 64 MB" in str(error)
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (15, 400), (400, 15)])
-def test_too_few_pixels(shape: tuple[int, int]) -> None:
+@pytest.mark.parametrize("shape", [(1, 2), (2, 1), (15, 400), (400, 15)])
+def test_a_small_picture_is_read_and_seen_but_not_searched(shape: tuple[int, int]) -> None:
     values = np.arange(shape[0] * shape[1]).reshape(shape).astype(np.uint8)
-    error = error_of(encoded(values))
-    assert type(error) is UnsupportedScan
-    assert f"{shape[1]} x {shape[0]} pixels" in str(error)
+    scan = scans.decode(encoded(values))
+    assert np.array_equal(scan.view.values, values)
+    with pytest.raises(UnsupportedScan, match=f"has {shape[1]} x {shape[0]} pixels") as caught:
+        scans.check_searchable(scan)
+    assert is_a_sentence(str(caught.value))
+
+
+def test_sixteen_pixels_a_side_are_enough_to_be_searched() -> None:
+    scans.check_searchable(scans.decode(encoded(greys(16, 16))))
+
+
+def test_one_pixel_is_blank() -> None:
+    assert type(error_of(encoded(np.full((1, 1), 7, np.uint8)))) is BlankScan
 
 
 @pytest.mark.parametrize(
@@ -452,6 +462,17 @@ def test_inspect_reports_what_was_read(tmp_path: Path) -> None:
         "warnings": [COLOUR],
         "error": None,
     }
+
+
+def test_inspect_warns_of_a_picture_too_small_to_search_with(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(encoded(greys(10, 12)))
+    report = scans.inspect(path)
+    assert report["ok"] is True
+    assert report["warnings"] == [
+        "The picture has 12 x 10 pixels, too few to search with; "
+        "choose one with at least 16 on each side."
+    ]
 
 
 def test_inspect_reports_what_was_refused(tmp_path: Path) -> None:
