@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import streamlit as st
-from retrieval.series import Series
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
@@ -16,6 +15,7 @@ from retrieval import series
 from retrieval.archive import Archive
 from retrieval.catalogue import Entry
 from retrieval.scans import LIMITS
+from retrieval.series import Series
 
 SCAN_KEY, ROUND_KEY, PROBLEM_KEY = "scan", "upload_round", "upload_problem"
 SERIES_BYTES = 1 << 30  # all files of a folder together

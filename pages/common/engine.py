@@ -18,8 +18,6 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 from PIL import Image, ImageOps
-from retrieval.intake import Finding, Gate
-from retrieval.series import Place
 
 from retrieval import hamming, scans
 from retrieval.archive import COPIES, Archive
@@ -27,9 +25,11 @@ from retrieval.around import Around, arranged
 from retrieval.catalogue import Entry
 from retrieval.errors import ArchiveError, RetrievalError
 from retrieval.hashing import Codes
+from retrieval.intake import Finding, Gate
 from retrieval.model import Model
 from retrieval.sandbox import Decoder
 from retrieval.scans import Scan
+from retrieval.series import Place
 from retrieval.trust import Answer, judge
 from retrieval.views import View
 
