@@ -25,6 +25,16 @@ TABLES = {
     "sample-xray-official": "`xray` on the synthetic X-ray sample, new patients",
 }
 
+# Folder that was measured -> how a reader should understand it.
+PICTURES = {
+    "covid-ct": "COVID-CT, test split",
+    "pneumonia-xray": "pneumonia X-rays, test split",
+    "sample-ct": "drawn CT slices, test split",
+    "sample-xray": "drawn X-rays, test split",
+    "ct-unlabelled": "CT slices of other sources, the half not fitted on",
+    "dicom": "DICOM slices of five series, none fitted on",
+}
+
 
 def results_table(names: Sequence[str] = tuple(TABLES)) -> str:
     """A Markdown table of stored evaluations, each figure with its 95 % interval."""
@@ -238,6 +248,69 @@ def printed_table(found: Mapping[str, Json]) -> str:
             pairs = (f"{cell[name]:.3f}" for cell in cells for name in ("precision", "ap_paper"))
             rows.append([words.format(key), *pairs])
     return _table(head, rows)
+
+
+def intake_tables(result: Json) -> str:
+    """Three Markdown tables of how the input checks did: on scans, on strangers, on new sources."""
+    parts = (_alarms_table(result["scans"]), _faults_table(result["scans"]))
+    others = (_strangers_table(result["strangers"]), _left_out_table(result["left_out"]))
+    return "\n\n".join((*parts, *others))
+
+
+def _alarms_table(scans: Json) -> str:
+    """False alarms on genuine scans."""
+    changes = next(iter(scans.values()))["changed"]
+    head = ["Genuine scans", "Pictures (patients)", "Right kind", "Any false alarm", *changes]
+    rows = [
+        [
+            PICTURES.get(name, name),
+            f"{found['pictures']} ({found['patients']})",
+            f"{found['kind_right']['value']:.3f}",
+            interval(found["alarms"]["any"]),
+            *(f"{found['changed'][change]['any']['value']:.3f}" for change in changes),
+        ]
+        for name, found in scans.items()
+    ]
+    return _table(head, rows)
+
+
+def _faults_table(scans: Json) -> str:
+    """How well scans in a wrong pose are told from right ones."""
+    faults = next(iter(scans.values()))["faults"]
+    columns = [f"{fault}: {figure}" for fault in faults for figure in ("AUROC", "warned")]
+    rows = []
+    for name, found in scans.items():
+        cells = [PICTURES.get(name, name)]
+        for fault in faults:
+            seen = found["faults"][fault]
+            cells += [interval(seen["auroc"]), f"{seen['found']['value']:.3f}"]
+        rows.append(cells)
+    return _table(["The same, made wrong", *columns], rows)
+
+
+def _strangers_table(strangers: Json) -> str:
+    """How well pictures that are no chest scan are told from scans."""
+    names = next(iter(strangers.values()))["auroc"]
+    against = [f"AUROC, {PICTURES.get(name, name)}" for name in names]
+    rows = [
+        [
+            group,
+            f"{found['pictures']} ({found['sources']})",
+            interval(found["found"]),
+            *(interval(figure) for figure in found["auroc"].values()),
+        ]
+        for group, found in strangers.items()
+    ]
+    return _table(["No chest scan", "Pictures (sources)", "Warned", *against], rows)
+
+
+def _left_out_table(left_out: Json) -> str:
+    """What a source had to expect from a gate that was fitted without it."""
+    rows = [
+        [name, str(found["pictures"]), f"{found['neither']:.3f}", f"{found['any']:.3f}"]
+        for name, found in left_out.items()
+    ]
+    return _table(["Fitted without", "Its pictures", "Called neither", "Any false alarm"], rows)
 
 
 def trust_line(trust: Json) -> str:
