@@ -205,11 +205,11 @@ def _add_intake(commands: argparse._SubParsersAction) -> None:
     check.add_argument("files", type=Path, nargs="+", metavar="FILE")
     check.add_argument("--json", action="store_true")
 
-    fit = action(_intake_fit, "Fit on genuine scans: train and val, and half of --loose.")
+    fit = action(_intake_fit, "Fit on genuine scans of the train and val splits.")
     fit.add_argument("--out", type=Path, required=True)
     fit.add_argument("--seed", type=int, default=0)
 
-    measure = action(_intake_measure, "Measure on the other pictures: test, and not fitted on.")
+    measure = action(_intake_measure, "Measure on test splits, and on pictures of elsewhere.")
     measure.add_argument("--gate", type=Path, help="folder of the gate; default: the shipped one")
     measure.add_argument(
         "--strangers", type=Path, required=True, help="folder of pictures that are no chest scan"
@@ -218,10 +218,10 @@ def _add_intake(commands: argparse._SubParsersAction) -> None:
     for added in (fit, measure):
         for kind in ("ct", "xray"):
             added.add_argument(f"--{kind}", type=Path, nargs="+", default=[], metavar="FOLDER")
-        added.add_argument(
-            "--loose", type=Path, nargs="+", default=[], metavar="FOLDER",
-            help="of CT slices without a table",
-        )  # fmt: skip
+    measure.add_argument(
+        "--loose", type=Path, nargs="+", default=[], metavar="FOLDER",
+        help="of CT slices without a table",
+    )  # fmt: skip
 
 
 def _words(text: str) -> list[str]:
@@ -588,18 +588,12 @@ def _intake_fit(options: argparse.Namespace) -> None:
     from retrieval import intake_fitting
 
     sources = _intake_sources(options, ["train", "val"])
-    sources += [intake_fitting.loose(folder, "CT").half(options.seed) for folder in options.loose]
     with _decoder() as decoder:
         gate = intake_fitting.fit(
             sources, options.out, read=decoder.read, seed=options.seed, progress=_progress("Seen")
         )
     gate.verify()
     print(f"Gate {gate.id}, fitted on {len(gate.fitted_on)} pictures, is in {gate.folder}.")
-    for name, found in gate.about["left_out"].items():
-        print(
-            f"Fitted without {name}, it would warn of {found['any']:.3f} of its "
-            f"{found['pictures']} pictures."
-        )
 
 
 def _intake_measure(options: argparse.Namespace) -> None:
@@ -609,7 +603,10 @@ def _intake_measure(options: argparse.Namespace) -> None:
     _require_writable(options.json)
     gate = Gate.load(options.gate) if options.gate else Gate.load()
     sources = _intake_sources(options, ["test"])
-    sources += [intake_fitting.loose(folder, "CT") for folder in options.loose]
+    sources += [
+        intake_fitting.loose(folder, "CT").at_most(intake_evaluation.LOOSE)
+        for folder in options.loose
+    ]
     strangers = intake_fitting.labelled(options.strangers, "", ["test"])
     with _decoder() as decoder:
         samples = [

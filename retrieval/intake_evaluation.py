@@ -30,6 +30,7 @@ WRONG: dict[str, Callable[[FloatImage], FloatImage]] = {
     "turned": lambda pixels: posed(pixels, "turned", False),
 }
 AS_IS = "as it is"
+LOOSE = 400  # pictures of a folder without a table: more neighbouring slices say little more
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +82,6 @@ def measure(gate: Gate, scans: Sequence[Sample], strangers: Sample) -> Json:
         "gate": {"id": gate.id, "fitted_on": len(gate.fitted_on)},
         "scans": {one.source.name: of_scans(gate, one) for one in scans},
         "strangers": of_strangers(gate, strangers, scans),
-        "left_out": gate.about["left_out"],
     }
 
 

@@ -21,11 +21,11 @@ from retrieval.errors import DataError, ModelError
 from retrieval.intake import CLASSES, FAULTS, KINDS, Gate
 from retrieval.metrics import Floats
 from retrieval.model import ID_LENGTH
-from retrieval.poses import FloatImage, framed, posed, varied
+from retrieval.poses import FloatImage, cut_closely, framed, posed, titled, varied
 from retrieval.storage import Json, require_free
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm"})
-MOST = 400  # pictures of one source
+MOST = 500  # pictures of one source
 DIRECTIONS = 256
 FLOOR = 0.1  # added to every variance; features have spread 1 over all classes
 BEYOND = 0.02  # share of a source's right pictures beyond the limit of `neither`
@@ -37,7 +37,7 @@ LEAST = 20  # pictures of a source
 
 Mask = npt.NDArray[np.bool_]
 Progress = Callable[[int, int], None]
-Posed = tuple[FloatImage, str, bool, bool]
+Posed = tuple[FloatImage, str, bool]
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,6 @@ class Source:
             tuple(self.patients[row] for row in rows),
             tuple(self.labels[row] for row in rows),
         )
-
-    def half(self, seed: int = 0) -> Source:
-        """A random half, the same for the same seed."""
-        order = np.random.default_rng(seed).permutation(len(self.files))
-        return self.take(sorted(order[: len(order) // 2].tolist()))
 
     def at_most(self, count: int, seed: int = 0) -> Source:
         """All pictures, or so many drawn at random."""
@@ -100,14 +95,13 @@ class Rows:
     """Pictures in poses, n of them.
 
     pooled : float32 (n, P); of_class : intp (n,), places in CLASSES; sources, groups :
-    str (n,), a group being a patient of a source; plain : bool (n,), upright and unchanged.
+    str (n,), a group being a patient of a source.
     """
 
     pooled: npt.NDArray[np.float32]
     of_class: npt.NDArray[np.intp]
     sources: npt.NDArray[np.str_]
     groups: npt.NDArray[np.str_]
-    plain: Mask
 
     def __len__(self) -> int:
         return len(self.pooled)
@@ -122,14 +116,16 @@ class Rows:
 
 
 def in_poses(pixels: FloatImage, random: np.random.Generator) -> Iterator[Posed]:
-    """Pixels, orientation, whether inverted and whether unchanged: a picture in 8 forms."""
-    yield pixels, "upright", False, True
+    """Pixels, orientation and whether inverted: a picture in 10 forms, unchanged first."""
+    yield pixels, "upright", False
     for orientation, inverted in (("upright", False), *(pose for _, *pose in CLASSES[:6])):
         quarter = int(random.choice([1, 3]))
         changed = posed(varied(pixels, random), orientation, inverted, quarter)
         if random.random() < FRAMED:
             changed = framed(changed, random)
-        yield changed, orientation, inverted, False
+        yield changed, orientation, inverted
+    for change in (titled, cut_closely):
+        yield change(pixels, random), "upright", False
 
 
 def collect(
@@ -147,9 +143,9 @@ def collect(
             scan = read(file)
             group = f"{source.name} {patient_group(patient, scan.sha256)}"
             random = np.random.default_rng([seed, int(scan.sha256[:8], 16)])
-            for pixels, orientation, inverted, plain in in_poses(scan.pixels, random):
+            for pixels, orientation, inverted in in_poses(scan.pixels, random):
                 number = CLASSES.index((source.kind, orientation, inverted))
-                found.append((pooled(pixels), number, source.name, group, plain))
+                found.append((pooled(pixels), number, source.name, group))
             ids.append(scan.sha256[:ID_LENGTH])
             progress(len(ids), total)
     return Rows(*(np.array(column) for column in zip(*found, strict=True))), sorted(ids)
@@ -228,29 +224,6 @@ def _wrong(rows: Rows) -> list[Mask]:
     return [fault[rows.of_class] for fault in of_class]
 
 
-def left_out(rows: Rows) -> dict[str, Json]:
-    """For each source, what a gate fitted without it says of its pictures, upright and unchanged.
-
-    That is what pictures from elsewhere have to expect. The only source of a kind is passed over.
-    """
-    shares: dict[str, Json] = {}
-    for name in np.unique(rows.sources).tolist():
-        own = rows.sources == name
-        rest, asked = rows.take(~own), rows.take(own & rows.plain)
-        if len(np.unique(rest.of_class)) < len(CLASSES):
-            continue
-        gate = _gate(gaussians(rest), limits_of(rest, cross_fitted(rest)))
-        found = gate.scores(asked.pooled)
-        wrong = np.array(KINDS)[found.kind] != CLASSES[asked.of_class[0]][0]
-        neither, faults = found.neither > 0, found.flags().any(axis=1)
-        shares[name] = {
-            "pictures": len(asked),
-            "neither": float(neither.mean()),
-            "any": float((neither | wrong | faults).mean()),
-        }
-    return shares
-
-
 def fit(
     sources: Sequence[Source],
     out: Path,
@@ -266,13 +239,17 @@ def fit(
     _require_enough(sources)
     sources = [source.at_most(MOST, seed) for source in sources]
     rows, ids = collect(sources, StillView.load().pooled, read=read, seed=seed, progress=progress)
-    arrays = {**gaussians(rows), "limits": limits_of(rows, cross_fitted(rows))}
     about = {
         "seed": seed,
         "sources": {s.name: {"kind": s.kind, "pictures": len(s.files)} for s in sources},
-        "left_out": left_out(rows),
         "fitted_on": ids,
     }
+    return fit_rows(rows, out, about)
+
+
+def fit_rows(rows: Rows, out: Path, about: Json) -> Gate:
+    """Fit a gate on pictures in poses and write it; `about` names its `fitted_on`."""
+    arrays = {**gaussians(rows), "limits": limits_of(rows, cross_fitted(rows))}
     return intake.write(out, arrays, about)
 
 

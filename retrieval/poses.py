@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 from retrieval import disturbances
@@ -21,7 +22,7 @@ Random = np.random.Generator
 
 CUT = 0.15  # of a side, at most, in a variation
 FRAME = 0.16
-LIGHT, DARK = np.float32(0.94), np.float32(0.25)  # a window's grey, and its letters
+LIGHT, DARK = 240, 60  # greys of a window and its letters, of 255
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,35 @@ def framed(pixels: FloatImage, random: Random) -> FloatImage:
     height, width = pixels.shape
     shares = random.uniform(0, FRAME, 4) * random.integers(0, 2, 4)
     top, bottom, left, right = np.rint(shares * [height, height, width, width]).astype(int)
-    grey = random.choice([0.0, 1.0, float(LIGHT), random.random()])
+    grey = random.choice([0.0, 1.0, LIGHT / 255, random.random()])
     return np.pad(pixels, ((top, bottom), (left, right)), constant_values=np.float32(grey))
 
 
+def titled(pixels: FloatImage, random: Random) -> FloatImage:
+    """A bar along the top or bottom with boxes in it, as letters and buttons are from afar."""
+    height, width = pixels.shape
+    bar = np.full((max(8, round(random.uniform(0.05, 0.2) * height)), width), random.random())
+    ink, size = random.random(), max(2, round(random.uniform(0.2, 0.6) * len(bar)))
+    column, row = 0, int(random.integers(0, len(bar) - size + 1))
+    while column < random.uniform(0.3, 1) * width:
+        column += int(random.integers(1, size + 1))
+        letter = int(random.integers(1, size + 1))
+        bar[row : row + size, column : column + letter] = ink
+        column += letter
+    parts = (bar.astype(np.float32), pixels)
+    return np.concatenate(parts if random.random() < 0.7 else parts[::-1])
+
+
+def cut_closely(pixels: FloatImage, random: Random) -> FloatImage:
+    """Up to 12 % cut off on every side."""
+    return _cut(pixels, random.uniform(0, 0.12, 4))
+
+
 def _cropped(pixels: FloatImage, random: Random) -> FloatImage:
-    shares = random.uniform(0, CUT, 4) * random.integers(0, 2, 4)
+    return _cut(pixels, random.uniform(0, CUT, 4) * random.integers(0, 2, 4))
+
+
+def _cut(pixels: FloatImage, shares: np.ndarray) -> FloatImage:
     sides = dict(zip(("top", "bottom", "left", "right"), map(float, shares), strict=True))
     return disturbances.crop(pixels, **sides)
 
@@ -91,21 +115,24 @@ def _bars(pixels: FloatImage, grey: float, share: float = 0.08) -> FloatImage:
 
 
 def screenshot(pixels: FloatImage) -> FloatImage:
-    """The scan in the window of a viewer: a light frame, wider above, with dark letters."""
+    """The scan in the window of a viewer: a light frame, wider above, with a line of text."""
     height, width = pixels.shape
-    above, side = max(8, round(0.12 * height)), max(4, round(0.05 * width))
-    shot = np.pad(pixels, ((above, side), (side, side)), constant_values=LIGHT)
-    rows = slice(above // 3, 2 * above // 3)
-    for start in range(side, shot.shape[1] // 2, 3 * side):
-        shot[rows, start : start + 2 * side : 2] = DARK
+    above, side = max(12, round(0.12 * height)), max(4, round(0.05 * width))
+    window = Image.new("L", (width + 2 * side, height + above + side), LIGHT)
+    font = ImageFont.load_default(above / 2)
+    ImageDraw.Draw(window).text((side, above / 5), "Viewer  Series 3  41/96", DARK, font=font)
+    shot = np.asarray(window, dtype=np.float32) / 255
+    shot[above : above + height, side : side + width] = pixels
     return shot
 
 
 RIGHT: dict[str, Change] = {
     "mirrored": Change(lambda pixels: pixels[:, ::-1].copy(), "Left and right are swapped."),
     "cropped": Change(
-        lambda pixels: disturbances.crop(pixels, top=0.1, bottom=0.1, left=0.1, right=0.1),
-        "10 % are cut off on each side.",
+        lambda pixels: _cut(pixels, np.full(4, 0.05)), "The middle 90 % of each side is kept."
+    ),
+    "closely-cropped": Change(
+        lambda pixels: _cut(pixels, np.full(4, 0.1)), "The middle 80 % of each side is kept."
     ),
     "screenshot": Change(screenshot, "A light window frame with a title is around it."),
     "white-border": Change(lambda pixels: _bars(pixels, 1), "White bars of 8 % are around it."),

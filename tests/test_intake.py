@@ -33,7 +33,7 @@ def made_rows(patients=30, seed=0):
     pooled[:, :4] += places[of_class]
     group = np.array([f"p{number // 12}" for number in range(len(of_class))])
     source = np.where(of_class < 6, "cts", "xrays")
-    return Rows(pooled.astype(np.float32), of_class, source, group, of_class % 6 == 0)
+    return Rows(pooled.astype(np.float32), of_class, source, group)
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +45,7 @@ def arrays():
 
 @pytest.fixture
 def gate(arrays, tmp_path):
-    about = {"left_out": {}, "fitted_on": ["aa"]}
-    return intake.write(tmp_path / "gate", arrays, about)
+    return intake.write(tmp_path / "gate", arrays, {"fitted_on": ["aa"]})
 
 
 def test_distances_are_those_of_the_written_out_covariance(gate):
@@ -107,15 +106,6 @@ def test_a_limit_of_a_fault_lies_in_the_gap(arrays):
     right, wrong = rows.right(), np.array([inverted for *_, inverted in CLASSES])[rows.of_class]
     ct = rows.of_class < 6
     assert faults[right & ct, 0].max() < arrays["limits"][0, 1] < faults[wrong & ct, 0].min()
-
-
-def test_a_source_left_out_may_be_strange_to_the_rest():
-    rows = made_rows()
-    apart = np.isin(rows.groups, ["p0", "p1", "p2"])
-    moved = rows.pooled + 30 * apart[:, None].astype(np.float32)
-    sources = np.where(apart, "elsewhere", rows.sources)
-    found = intake_fitting.left_out(replace(rows, pooled=moved, sources=sources))
-    assert found["elsewhere"] == {"pictures": 6, "neither": 1.0, "any": 1.0}
 
 
 def test_a_gate_on_disk_is_whole_or_refused(gate, tmp_path):
@@ -209,11 +199,11 @@ def stripes(pixels):
 def test_pictures_become_rows(tmp_path):
     small.write_folder(tmp_path / "folder")
     source = intake_fitting.labelled(tmp_path / "folder", "CT", ["train", "val"])
-    again, read = source.half(), reader()
+    again, read = source.at_most(10), reader()
     rows, ids = intake_fitting.collect([again], stripes, read=read)
-    assert len(rows) == 8 * len(again.files) and len(ids) == len(again.files) == 10
-    assert np.bincount(rows.of_class[:8], minlength=12)[:6].tolist() == [3, 1, 1, 1, 1, 1]
-    assert rows.plain.sum() == 10 and set(rows.sources) == {"folder"}
+    assert len(rows) == 10 * len(again.files) and len(ids) == len(again.files) == 10
+    assert np.bincount(rows.of_class[:10], minlength=12)[:6].tolist() == [5, 1, 1, 1, 1, 1]
+    assert set(rows.sources) == {"folder"}
     assert {group.split()[1] for group in rows.groups} <= {f"p{n}" for n in range(12)}
     other, _ = intake_fitting.collect([again], stripes, read=read)
     assert np.array_equal(rows.pooled, other.pooled)
@@ -230,7 +220,7 @@ def test_sources_of_pictures(tmp_path):
     test = intake_fitting.labelled(tmp_path / "folder", "CT", ["test"])
     every = intake_fitting.loose(tmp_path / "folder", "CT")
     assert len(test.files) < len(every.files) == len(read_folder(tmp_path / "folder")) == 24
-    assert every.half(1) == every.half(1) != every.half(2)
+    assert every.at_most(5, 1) == every.at_most(5, 1) != every.at_most(5, 2)
     assert len(every.at_most(5).files) == 5 and every.at_most(99) is every
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="has no pictures"):
@@ -252,12 +242,14 @@ def test_measuring_leaves_out_what_was_fitted_on(tmp_path):
     folder = small.write_folder(tmp_path / "folder")
     every = intake_fitting.loose(folder, "CT")
     xrays = Source("xrays", "X-ray", *(getattr(every, n) for n in ("files", "patients", "labels")))
-    rows, ids = intake_fitting.collect([every.half(), xrays.half(5)], stripes, read=reader())
+    rows, ids = intake_fitting.collect(
+        [every.at_most(12), xrays.at_most(12, 5)], stripes, read=reader()
+    )
     limits = intake_fitting.limits_of(rows, intake_fitting.cross_fitted(rows))
     gate = intake.write(
         tmp_path / "gate",
         {**intake_fitting.gaussians(rows), "limits": limits},
-        {"left_out": intake_fitting.left_out(rows), "fitted_on": sorted(set(ids[:12]))},
+        {"fitted_on": sorted(set(ids[:12]))},
     )
     gate.__dict__["_view"] = StandIn()
     quiet = {"read": reader(), "progress": lambda *_: None}
@@ -270,6 +262,6 @@ def test_measuring_leaves_out_what_was_fitted_on(tmp_path):
     assert found["strangers"]["all"]["auroc"]["folder"]["value"] == pytest.approx(0.5)
     assert json.loads(json.dumps(found)) == found
     shutil.rmtree(folder / "images")
-    seen = every.take([row for row in range(24)][:0])
+    seen = every.take([])
     with pytest.raises(EvaluationError, match="fitted on all pictures"):
         intake_evaluation.sample(seen, gate, **quiet)
