@@ -168,6 +168,8 @@ def _parser() -> argparse.ArgumentParser:
     card = command(_card, "Write the card of a shipped model from its stored evaluations.")
     card.add_argument("model")
 
+    _add_intake(commands)
+
     bench = command(_bench, "Time the parts against plain implementations, as ratios in one run.")
     bench.add_argument("--json", type=Path, metavar="OUT")
     return parser
@@ -184,6 +186,42 @@ def _add_training(command: argparse.ArgumentParser, out: str) -> None:
     command.add_argument("--start", default="", help="full model whose weights to begin with")
     for name, kind in TRAINING_SETTINGS.items():
         command.add_argument(f"--{name.replace('_', '-')}", type=kind, default=argparse.SUPPRESS)
+
+
+def _add_intake(commands: argparse._SubParsersAction) -> None:
+    text = "Say whether pictures are chest scans and the right way up; fit or measure what says so."
+    actions = commands.add_parser("intake", help=text, description=text).add_subparsers(
+        metavar="ACTION", required=True
+    )
+
+    def action(run: Callable[[argparse.Namespace], int | None], text: str):
+        added = actions.add_parser(
+            run.__name__.removeprefix("_intake_"), help=text, description=text
+        )
+        added.set_defaults(run=run)
+        return added
+
+    check = action(_intake_check, "Say what each picture looks like.")
+    check.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    check.add_argument("--json", action="store_true")
+
+    fit = action(_intake_fit, "Fit on genuine scans of the train and val splits.")
+    fit.add_argument("--out", type=Path, required=True)
+    fit.add_argument("--seed", type=int, default=0)
+
+    measure = action(_intake_measure, "Measure on test splits, and on pictures of elsewhere.")
+    measure.add_argument("--gate", type=Path, help="folder of the gate; default: the shipped one")
+    measure.add_argument(
+        "--strangers", type=Path, required=True, help="folder of pictures that are no chest scan"
+    )
+    measure.add_argument("--json", type=Path, metavar="OUT")
+    for added in (fit, measure):
+        for kind in ("ct", "xray"):
+            added.add_argument(f"--{kind}", type=Path, nargs="+", default=[], metavar="FOLDER")
+    measure.add_argument(
+        "--loose", type=Path, nargs="+", default=[], metavar="FOLDER",
+        help="of CT slices without a table",
+    )  # fmt: skip
 
 
 def _words(text: str) -> list[str]:
@@ -531,6 +569,64 @@ def _sample(options: argparse.Namespace) -> None:
     else:
         synthetic.write_sample(options.out, options.kind, **seed)
     print(f"Written to {options.out}.")
+
+
+def _intake_check(options: argparse.Namespace) -> None:
+    from retrieval.intake import Gate
+
+    gate = Gate.load()
+    with _decoder() as decoder:
+        for path in options.files:
+            found = gate.check(decoder.read(path).pixels)
+            if options.json:
+                print(json.dumps({"file": str(path), **found.json()}), flush=True)
+            else:
+                words = [f"{path}: {found.kind or 'neither kind'}.", *found.warnings()]
+                print(" ".join(words), flush=True)
+
+
+def _intake_fit(options: argparse.Namespace) -> None:
+    from retrieval import intake_fitting
+
+    sources = _intake_sources(options, ["train", "val"])
+    with _decoder() as decoder:
+        gate = intake_fitting.fit(
+            sources, options.out, read=decoder.read, seed=options.seed, progress=_progress("Seen")
+        )
+    gate.verify()
+    print(f"Gate {gate.id}, fitted on {len(gate.fitted_on)} pictures, is in {gate.folder}.")
+
+
+def _intake_measure(options: argparse.Namespace) -> None:
+    from retrieval import intake_evaluation, intake_fitting, tables
+    from retrieval.intake import Gate
+
+    _require_writable(options.json)
+    gate = Gate.load(options.gate) if options.gate else Gate.load()
+    sources = _intake_sources(options, ["test"])
+    sources += [
+        intake_fitting.loose(folder, "CT").at_most(intake_evaluation.LOOSE)
+        for folder in options.loose
+    ]
+    strangers = intake_fitting.labelled(options.strangers, "", ["test"])
+    with _decoder() as decoder:
+        samples = [
+            intake_evaluation.sample(
+                source, gate, read=decoder.read, progress=_progress(f"Checked {source.name}")
+            )
+            for source in (*sources, strangers)
+        ]
+    found = intake_evaluation.measure(gate, samples[:-1], samples[-1])
+    _write_json(options.json, found)
+    print(tables.intake_tables(found))
+
+
+def _intake_sources(options: argparse.Namespace, splits: list[str]) -> list[Any]:
+    from retrieval.intake_fitting import labelled
+
+    folders = [("CT", folder) for folder in options.ct]
+    folders += [("X-ray", folder) for folder in options.xray]
+    return [labelled(folder, kind, splits) for kind, folder in folders]
 
 
 def _verify(options: argparse.Namespace) -> None:

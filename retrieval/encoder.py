@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from retrieval.errors import ModelError
-from retrieval.lite import LiteNetwork
+from retrieval.lite import FIXED_BLOCKS, LiteBody, LiteNetwork, imagenet_body, pool
 
 FloatImage = npt.NDArray[np.float32]
 Tensors = Mapping[str, npt.NDArray[np.generic]]
@@ -141,6 +141,25 @@ class Encoder:
     def _one(self, picture: FloatImage) -> npt.NDArray[np.float32]:
         batch = torch.from_numpy(picture)[None, None]  # (1, 1, H, W)
         return self.network(batch.contiguous(memory_format=torch.channels_last))[0].numpy()
+
+
+@dataclass(frozen=True)
+class StillView:
+    """Pooled maps of a picture as ImageNet's weights give them; no label has touched them."""
+
+    body: LiteBody
+
+    @classmethod
+    def load(cls) -> StillView:
+        """From the weights of the installed package; ModelError without it."""
+        return cls(imagenet_body().to(memory_format=torch.channels_last))
+
+    @torch.inference_mode()
+    def pooled(self, pixels: FloatImage) -> npt.NDArray[np.float32]:
+        """Means and spreads float32 (lite.POOLED,) of a picture (H, W) in [0, 1] of any size."""
+        batch = torch.from_numpy(prepare(pixels, SPECS["lite"]))[None, None]
+        front = self.body.front(batch.contiguous(memory_format=torch.channels_last))
+        return pool(front, self.body.blocks[FIXED_BLOCKS:])[0].numpy()
 
 
 def quantise_rows(weight: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval import archive as archives
-from retrieval import choices, evaluation, indexing, lengths, similarity, storage, trust
+from retrieval import choices, evaluation, indexing, intake, lengths, similarity, storage, trust
 from retrieval import model as models
 from retrieval.archive import Archive
 from retrieval.audit import Audit, audit
@@ -235,7 +235,11 @@ def _in_splits(archive: archives.Archive, splits: Sequence[str] | None) -> npt.N
 
 
 def verify(target: str) -> str:
-    """Check an archive or a model, by folder or shipped name; one sentence if all is well."""
+    """Check an archive, model or gate, by folder or shipped name; one sentence if all is well."""
+    if (Path(target) / intake.MANIFEST).is_file():
+        gate = intake.Gate.load(Path(target))
+        gate.verify()
+        return f"Gate {gate.id} is whole."
     if target in models.shipped() or (Path(target) / models.MANIFEST).is_file():
         model = models.load(target)
         models.verify(model)

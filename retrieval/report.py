@@ -6,10 +6,11 @@ import re
 from pathlib import Path
 
 from retrieval.errors import EvaluationError
-from retrieval.results import AUDITS, LENGTHS, PRINTED, read_result
+from retrieval.results import AUDITS, INTAKE, LENGTHS, PRINTED, read_result
 from retrieval.storage import replace_bytes
 from retrieval.tables import (
     audit_table,
+    intake_tables,
     lengths_tables,
     printed_table,
     results_table,
@@ -26,6 +27,7 @@ NAMED = {
     "seeds": seeds_table,
     "similarity": similarity_table,
     "trust": trust_table,
+    "intake": lambda: intake_tables(read_result(INTAKE)),
     "printed": lambda: printed_table(
         {name: read_result(f"{PRINTED}{name}") for name in ("covid-ct", "covid-ct-paper")}
     ),

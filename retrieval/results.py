@@ -12,6 +12,7 @@ RESULTS = Path(__file__).resolve().parents[1] / "assets" / "results"
 LENGTHS = "lengths/"  # sub-folder of the comparisons of code lengths
 AUDITS = "audit/"  # of the answers to changed pictures
 SEEDS = "seeds/"  # of repetitions with other seeds, NAME-SEED
+INTAKE = "intake"  # of the input checks
 PRINTED = "printed/"  # and of the paper's own queries
 
 

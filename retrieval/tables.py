@@ -25,6 +25,17 @@ TABLES = {
     "sample-xray-official": "`xray` on the synthetic X-ray sample, new patients",
 }
 
+# Folder that was measured -> how a reader should understand it.
+PICTURES = {
+    "covid-ct": "COVID-CT, test split",
+    "pneumonia-xray": "pneumonia X-rays, test split",
+    "sample-ct": "drawn CT slices, test split",
+    "sample-xray": "drawn X-rays, test split",
+    "ct-unlabelled": "CT slices from elsewhere, none fitted on",
+    "dicom": "DICOM slices from elsewhere, none fitted on",
+}
+AGAINST = ("covid-ct", "pneumonia-xray")  # whose scans strangers are told from, in the table
+
 
 def results_table(names: Sequence[str] = tuple(TABLES)) -> str:
     """A Markdown table of stored evaluations, each figure with its 95 % interval."""
@@ -238,6 +249,60 @@ def printed_table(found: Mapping[str, Json]) -> str:
             pairs = (f"{cell[name]:.3f}" for cell in cells for name in ("precision", "ap_paper"))
             rows.append([words.format(key), *pairs])
     return _table(head, rows)
+
+
+def intake_tables(result: Json) -> str:
+    """Three Markdown tables of how the input checks did: false alarms, faults, strangers."""
+    scans, strangers = result["scans"], result["strangers"]
+    return "\n\n".join((_alarms_table(scans), _faults_table(scans), _strangers_table(strangers)))
+
+
+def _alarms_table(scans: Json) -> str:
+    """False alarms on genuine scans."""
+    changes = next(iter(scans.values()))["changed"]
+    head = ["Genuine scans", "Pictures (patients)", "Right kind", "Any false alarm", *changes]
+    rows = [
+        [
+            PICTURES.get(name, name),
+            f"{found['pictures']} ({found['patients']})",
+            f"{found['kind_right']['value']:.3f}",
+            interval(found["alarms"]["any"]),
+            *(f"{found['changed'][change]['any']['value']:.3f}" for change in changes),
+        ]
+        for name, found in scans.items()
+    ]
+    return _table(head, rows)
+
+
+def _faults_table(scans: Json) -> str:
+    """How well scans in a wrong pose are told from right ones."""
+    faults = next(iter(scans.values()))["faults"]
+    columns = [f"{fault}: {figure}" for fault in faults for figure in ("AUROC", "warned")]
+    rows = []
+    for name, found in scans.items():
+        cells = [PICTURES.get(name, name)]
+        for fault in faults:
+            seen = found["faults"][fault]
+            cells += [interval(seen["auroc"]), f"{seen['found']['value']:.3f}"]
+        rows.append(cells)
+    return _table(["The same, made wrong", *columns], rows)
+
+
+def _strangers_table(strangers: Json) -> str:
+    """How well pictures that are no chest scan are told from scans."""
+    measured = next(iter(strangers.values()))["auroc"]
+    names = [name for name in measured if name in AGAINST] or [*measured]
+    against = [f"AUROC, {PICTURES.get(name, name)}" for name in names]
+    rows = [
+        [
+            group,
+            f"{found['pictures']} ({found['sources']})",
+            interval(found["found"]),
+            *(interval(found["auroc"][name]) for name in names),
+        ]
+        for group, found in strangers.items()
+    ]
+    return _table(["No chest scan", "Pictures (sources)", "Warned", *against], rows)
 
 
 def trust_line(trust: Json) -> str:

@@ -20,10 +20,18 @@ def show(query: engine.Query, archive: Archive) -> None:
     viewer.show([pane(query)], key="query", height=VIEWER_HEIGHT)
     facts = [f"{query.width} × {query.height} pixels", query.format, query.modality]
     st.caption(words.plain(", ".join(fact for fact in facts if fact)))
-    for warning in words.looks(query.finding, query.modality, archive.about.get("modality", "")):
+    for warning in _oddities(query, archive.about.get("modality", "")):
         st.warning(words.plain(warning), icon=":material/warning:")
     for warning in query.warnings:
         st.caption(f":material/info: {words.plain(warning)}")
+
+
+def _oddities(query: engine.Query, modality: str) -> tuple[str, ...]:
+    """What the scan looks like, and what its file says against an archive of this modality."""
+    looks = query.finding.warnings(modality)
+    if query.modality and modality not in ("", query.modality) and query.finding.kind == modality:
+        looks += (f"The file says {query.modality}; this archive holds {modality} pictures.",)
+    return looks
 
 
 def pane(query: engine.Query) -> viewer.Pane:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from retrieval.intake import Finding
 from retrieval.series import Series
 
 from retrieval.catalogue import Entry
@@ -37,12 +36,6 @@ OTHER_FINDING_HELP = (
 )
 NOT_THE_SAME = "Similar is not the same diagnosis."
 TOO_MANY_FILES = "These files are larger than 1 GB together; choose fewer slices."
-NOT_A_CHEST_SCAN = (
-    "This does not look like a chest CT slice or a frontal chest X-ray, so the list means little."
-)
-UPSIDE_DOWN = "This scan looks upside down; turn it and ask again, or the list means little."
-TURNED = "This scan looks turned by a quarter; turn it and ask again, or the list means little."
-INVERTED = "The greys look inverted, air bright; invert them and ask again."
 NO_ARCHIVE = "There is no archive to search; index one with the commands of the Archive page."
 
 
@@ -238,19 +231,6 @@ def printed_note(queries: int, protocol: str) -> str:
     if protocol == "paper":
         return f"{points}its protocol is not stated, and is likely to be this one."
     return f"{points}they belong to the paper's own protocol and do not compare with this one."
-
-
-def looks(finding: Finding, modality: str, archive: str) -> list[str]:
-    """What a reader should know of how a scan looks; `modality` is what its file says."""
-    said = []
-    if not finding.kind:
-        said.append(NOT_A_CHEST_SCAN)
-    kind = modality or finding.kind
-    if kind and archive and kind != archive:
-        said.append(f"This is a {SCANS[kind]}; the archive holds {SCANS[archive]}s.")
-    turned = ((finding.upside_down, UPSIDE_DOWN), (finding.turned, TURNED))
-    said += [text for holds, text in (*turned, (finding.inverted, INVERTED)) if holds]
-    return said
 
 
 def series(number: int, one: Series) -> str:
