@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from retrieval.series import Series
-
 from retrieval.catalogue import Entry
 from retrieval.datasets import OWN_GROUP
+from retrieval.series import Series
 
 PRODUCT = "Lung image retrieval"
 NOT_FOR_DIAGNOSIS = "Research and teaching; not for diagnosis."
