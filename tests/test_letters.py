@@ -35,7 +35,7 @@ def written(text: str, at: tuple[int, int], size: int, side: int = 512) -> NDArr
     return np.asarray(image).astype(np.float32) / 255
 
 
-@pytest.mark.parametrize("noise", [0.0, 0.03, 0.1])
+@pytest.mark.parametrize("noise", [0.0, 0.03, 0.1, 0.13, 0.18])
 def test_a_chest_without_letters(noise: float) -> None:
     assert not letters.are_written_in(chest(noise=noise))
 
