@@ -68,9 +68,9 @@ def gap(hits: Hits, place: int) -> str:
     """How much farther the case after this one is."""
     following = hits[place + 1].distance if place + 1 < len(hits) else hits.beyond
     if following is None:
-        return "the last case"
+        return "last case"
     step = following - hits[place].distance
-    return f"the next {words.count(step, 'bit')} farther" if step else "the next just as near"
+    return f"next {words.count(step, 'bit')} farther" if step else "next just as near"
 
 
 def tie(hits: Hits, distance: int) -> str:
