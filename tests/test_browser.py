@@ -22,27 +22,61 @@ def server(tmp_path):
         yield address
 
 
+def ask(page, *files):
+    """Upload pairs (name, bytes) and wait for their matches."""
+    page.locator("input[type=file]").first.set_input_files(
+        [{"name": name, "mimeType": "", "buffer": data} for name, data in files]
+    )
+    expect(page.get_by_text(re.compile("10 nearest of"))).to_be_visible(timeout=PATIENCE)
+    quiet(page)
+
+
 def test_from_a_dicom_file_to_the_ranked_list(server, page, tmp_path):
     page.goto(server)
     expect(page.get_by_role("heading", name=words.SEARCH.heading)).to_be_visible(timeout=PATIENCE)
     expect(page.get_by_text(words.NOT_FOR_DIAGNOSIS).first).to_be_visible()
     slices = write_ct_series(tmp_path / "series", slices=3, pixels=256)
-    data = slices[1].read_bytes()
-    page.locator("input[type=file]").set_input_files(
-        {"name": HOSTILE, "mimeType": "application/dicom", "buffer": data}
-    )
-    expect(page.get_by_text(re.compile("10 nearest of"))).to_be_visible(timeout=PATIENCE)
-    quiet(page)
-    titles = page.get_by_text(re.compile(r"^\d+\. "))
-    assert [int(text.split(".")[0]) for text in titles.all_inner_texts()] == list(range(1, 11))
-    distances = page.get_by_text(re.compile(r"^\d+ of \d+ bits")).all_inner_texts()
-    numbers = [int(text.split()[0]) for text in distances]
-    assert len(numbers) == 10 and numbers == sorted(numbers)
+    ask(page, (HOSTILE, slices[1].read_bytes()))
+    ranks = [int(text.split(".")[0]) for text in titles(page).all_inner_texts()]
+    assert ranks[0] == 1 and ranks == sorted(set(ranks))
+    folded = page.get_by_role("button", name=re.compile(r"^\d+ more")).all_inner_texts()
+    assert len(ranks) + sum(int(text.split()[0]) for text in folded) == 10
+    expect(page.get_by_text(words.OTHER_FINDING)).to_be_visible()
     expect(page.get_by_text("256 × 256 pixels, DICOM, CT")).to_be_visible()
     images = page.locator("[data-testid=stImage] img")
-    assert images.count() == 11 and all(image.get_attribute("alt") for image in images.all())
+    assert images.count() == len(ranks) + 1
+    assert all(image.get_attribute("alt") for image in images.all())
     page.screenshot(path=tmp_path / "search.png")
     assert (tmp_path / "search.png").stat().st_size > 20_000
+
+
+def titles(page):
+    return page.get_by_text(re.compile(r"^\d+\. "))
+
+
+def test_a_series_is_windowed_stepped_through_and_compared(server, page, tmp_path):
+    page.goto(server)
+    slices = write_ct_series(tmp_path / "series", slices=5, pixels=256)
+    ask(page, *((path.name, path.read_bytes()) for path in reversed(slices)))
+    expect(page.get_by_text("Slice (of 5, ordered by position)")).to_be_visible()
+    picture = page.get_by_role("img", name=re.compile("The scan you asked about"))
+    picture.click()
+    page.keyboard.press("1")
+    expect(page.get_by_text("W 400 L 40 HU").first).to_be_visible()
+    page.keyboard.press("2")
+    expect(page.get_by_text("W 1500 L -600 HU").first).to_be_visible()
+    page.get_by_role("button", name="Compare").nth(1).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text(re.compile(r"^1\. .* bits differ"))).to_be_visible()
+    expect(dialog.get_by_role("img")).to_have_count(2)
+    page.keyboard.press("n")
+    expect(dialog.get_by_text(re.compile(r"^2\. .* bits differ"))).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    scale = page.get_by_text(re.compile("^How far all 252 cases are"))
+    before = scale.inner_text()
+    page.get_by_role("slider").first.press("Home")
+    expect(scale).not_to_have_text(before)
 
 
 def test_a_sample_by_keyboard_then_archive_and_page_changes_keep_it(server, page):
