@@ -25,10 +25,12 @@ from retrieval import storage
 from retrieval.errors import ModelError
 from retrieval.metrics import Floats
 from retrieval.model import ID_LENGTH
-from retrieval.poses import ORIENTATIONS
+from retrieval.poses import ORIENTATIONS, middle
 
 if TYPE_CHECKING:  # torch loads only when a picture is checked
     from retrieval.encoder import FloatImage, StillView
+
+Pooled = npt.NDArray[np.float32]
 
 SCHEMA = 1
 MANIFEST = "intake.json"
@@ -192,12 +194,27 @@ class Gate:
 
         return StillView.load()
 
-    def check(self, pixels: FloatImage) -> Finding:
-        """What a decoded picture, float32 (H, W) in [0, 1], looks like."""
-        return self.check_features(self.view.pooled(pixels))
+    def check(self, pixels: FloatImage, pooled: Pooled | None = None) -> Finding:
+        """What a decoded picture, float32 (H, W) in [0, 1], looks like.
 
-    def check_features(self, pooled: npt.NDArray[np.float32]) -> Finding:
-        """The same from its pooled maps (P,), as `StillView.pooled` or `lite.pool` gives them."""
+        `pooled` are its pooled maps (P,), where the caller has them already.
+        """
+        return self.check_features(self.look(pixels, pooled))
+
+    def look(self, pixels: FloatImage, pooled: Pooled | None = None) -> Pooled:
+        """The pooled maps (P,) by which a picture is judged.
+
+        A picture that looks like neither kind is looked at again without its outer
+        parts, which may be the frame of a viewer; what is more like a scan counts.
+        """
+        whole = self.view.pooled(pixels) if pooled is None else pooled
+        if self.scores(whole[None]).neither[0] <= 0:
+            return whole
+        both = np.stack([whole, self.view.pooled(middle(pixels))])
+        return both[self.scores(both).neither.argmin()]
+
+    def check_features(self, pooled: Pooled) -> Finding:
+        """The same from pooled maps (P,) alone, as `StillView.pooled` or `lite.pool` gives them."""
         found = self.scores(pooled[None])
         inverted, upside_down, turned = (bool(flag) for flag in found.flags()[0])
         named = dict(zip(FAULTS, found.faults[0].tolist(), strict=True))
@@ -209,7 +226,7 @@ class Gate:
             scores={"neither": float(found.neither[0]), "CT": float(found.ct[0]), **named},
         )
 
-    def scores(self, pooled: npt.NDArray[np.float32]) -> Scores:
+    def scores(self, pooled: Pooled) -> Scores:
         """Scores of n pictures by their pooled maps (n, P)."""
         found = margins(self.distances(pooled))
         limits = self.limits[found.kind].astype(np.float64)
@@ -220,7 +237,7 @@ class Gate:
             faults=found.faults - limits[:, 1:],
         )
 
-    def distances(self, pooled: npt.NDArray[np.float32]) -> Floats:
+    def distances(self, pooled: Pooled) -> Floats:
         """Squared distances (n, 12) of pictures to the classes, in units of the spread inside."""
         normal = ((pooled - self.centre) / self.spread).astype(np.float64)
         basis, weights = self.basis.astype(np.float64), self.weights.astype(np.float64)

@@ -35,7 +35,7 @@ LOOSE = 400  # pictures of a folder without a table: more neighbouring slices sa
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Pictures of one source under changes: pooled maps (n, P) by change.
+    """Pictures of one source under changes: the pooled maps (n, P) that count, by change.
 
     patients, labels : str (n,) each.
     """
@@ -65,7 +65,7 @@ def sample(source: Source, gate: Gate, *, read: Reader, progress: Progress) -> S
         if found.sha256[:ID_LENGTH] not in gate.fitted_on:
             about.append((patient_group(patient, found.sha256), label))
             for name, change in changes.items():
-                rows[name].append(gate.view.pooled(change(found.pixels)))
+                rows[name].append(gate.look(change(found.pixels)))
         progress(done, len(source.files))
     if not about:
         raise EvaluationError(

@@ -215,6 +215,21 @@ def reader():
     return scans.read
 
 
+def test_a_second_look_leaves_out_the_frame(gate):
+    """What counts of a picture that looks like neither is the nearer of its whole and middle."""
+    scan, far = made_rows(1, seed=5).pooled[0], np.full(WIDTH, 40, np.float32)
+
+    class Framed:
+        """A scan in a frame: the middle is smaller and looks like a CT slice."""
+
+        pooled = staticmethod(lambda pixels: far if pixels.shape[0] == 50 else scan)
+
+    gate.__dict__["_view"] = Framed()
+    pixels = np.zeros((50, 50), np.float32)
+    assert gate.check_features(far).kind == "" and gate.check(pixels).kind == "CT"
+    assert gate.check(pixels, far).kind == "CT" and gate.look(pixels, scan) is scan
+
+
 def test_sources_of_pictures(tmp_path):
     small.write_folder(tmp_path / "folder")
     test = intake_fitting.labelled(tmp_path / "folder", "CT", ["test"])
