@@ -27,6 +27,7 @@ from pydicom.uid import (
 )
 
 from retrieval import dicom, scans
+from retrieval.dicom import frames, rendering
 from retrieval.errors import (
     BlankScan,
     ScanError,
@@ -245,7 +246,7 @@ def test_header_window_of_an_x_ray(curve: Callable[[float], float]) -> None:
 def test_an_unusable_window_is_replaced_with_a_warning(window: dict[str, Any]) -> None:
     scan = decoded(**window)
     assert scan.sha256 == decoded().sha256
-    assert scan.warnings == (dicom.UNUSABLE_WINDOW,)
+    assert scan.warnings == (rendering.UNUSABLE_WINDOW,)
 
 
 @pytest.mark.parametrize(("kind", "bits"), [("<u2", 16), ("u1", 8)])
@@ -434,9 +435,9 @@ def test_an_x_ray_that_lies_like_a_lateral_one_is_warned_of(orientation: list[st
 def test_one_decoder_is_pinned_for_each_transfer_syntax_and_none_is_gpl() -> None:
     jpeg2000_and_rle = {"1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91", "1.2.840.10008.1.2.5"}
     high_throughput = {f"1.2.840.10008.1.2.4.{number}" for number in (201, 202, 203)}
-    by_pylibjpeg = {syntax for syntax, name in dicom.DECODERS.items() if name == "pylibjpeg"}
+    by_pylibjpeg = {syntax for syntax, name in frames.DECODERS.items() if name == "pylibjpeg"}
     assert by_pylibjpeg == jpeg2000_and_rle | high_throughput
-    assert set(dicom.DECODERS.values()) == {"pylibjpeg", "pyjpegls", "pillow", "gdcm"}
+    assert set(frames.DECODERS.values()) == {"pylibjpeg", "pyjpegls", "pillow", "gdcm"}
 
 
 def test_where_header_and_jpeg2000_stream_disagree_on_the_sign_the_header_holds() -> None:
@@ -636,7 +637,7 @@ def test_no_patient_tag_leaves_the_decoder(
 
 
 def test_patient_tags_are_not_even_parsed() -> None:
-    dataset = dicom._parse(saved(made(**SECRETS)), scans.LIMITS)
+    dataset = frames.parse(saved(made(**SECRETS)), scans.LIMITS)
     assert {element.keyword for element in dataset if element.tag.group < 0x0028} <= {
         *("SpecificCharacterSet", "Modality", "ImagerPixelSpacing"),
         *("ImageOrientationPatient", "PatientOrientation", "ViewPosition"),
@@ -648,5 +649,5 @@ def test_what_pydicom_would_log_is_not_logged(caplog: pytest.LogCaptureFixture) 
     with caplog.at_level(logging.DEBUG):
         scan = scans.decode(data)
         outcomes({"": HOSTILE["damaged JPEG 2000"][0]()}, scans.LIMITS)
-    assert scan.warnings == (dicom.UNUSABLE_WINDOW,)
+    assert scan.warnings == (rendering.UNUSABLE_WINDOW,)
     assert not caplog.records
