@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from pages.common import choices, engine, viewer, words
+from pages.common import choices, engine, pictures, viewer, words
 from retrieval import series
 from retrieval.archive import Archive
 from retrieval.catalogue import Entry
@@ -126,7 +126,7 @@ def frame_control(chosen: ChosenScan, query: engine.Query) -> None:
 
 def take_sample(archive: Archive, entry: Entry) -> None:
     """Ask about a case of the built-in sample."""
-    _ask([_chosen(engine.sample_bytes(archive, entry))])
+    _ask([_chosen(pictures.sample_bytes(archive, entry))])
 
 
 def clear() -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import streamlit as st
 
-from pages.common import engine, holdings, palette, phrases, words
+from pages.common import holdings, palette, phrases, pictures, words
 from retrieval.archive import Archive
 from retrieval.folding import Group
 from retrieval.hits import Hit, Hits
@@ -64,7 +64,7 @@ def beside(hit: Hit, context: Context) -> None:
 
 def _picture(hit: Hit, context: Context, width: int | Literal["stretch"]) -> bool:
     """Show a hit's picture; False where it is not on this machine."""
-    png = engine.picture(context.archive, hit.entry)
+    png = pictures.picture(context.archive, hit.entry)
     if png:
         alt = f"Match {hit.rank}: {words.finding(hit.entry)}, {phrases.distance(hit)}"
         st.image(png, width=width, output_format="PNG", alt=alt)
@@ -107,7 +107,7 @@ def _origin(hit: Hit) -> str:
     link = words.doi_link(entry.doi)
     if link:
         lines.append(f":gray[Source] {link}")
-    elif entry.source != engine.SYNTHETIC:
+    elif entry.source != pictures.SYNTHETIC:
         lines.append(f":gray[Source {words.plain(entry.source or 'not known', 40)}]")
     return "  \n".join(f":small[{line}]" for line in lines)
 
@@ -129,7 +129,7 @@ def _badges(hit: Hit, hits: Hits) -> None:
 
 def compare_button(hit: Hit, context: Context, where: str = "card") -> None:
     """A button that shows a hit beside the query; `where` tells two of one hit apart."""
-    there = engine.picture(context.archive, hit.entry) is not None
+    there = pictures.picture(context.archive, hit.entry) is not None
     pressed = st.button(
         "Compare",
         key=f"compare-{where}-{context.archive.id}-{hit.rank}-{hit.entry.id}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.common import cards, engine, query, viewer, words
+from pages.common import cards, engine, pictures, query, viewer, words
 from pages.common.cards import Context
 from retrieval.hits import Hit
 
@@ -23,7 +23,7 @@ def show(asked: engine.Query, context: Context, hit: Hit) -> None:
     place = st.session_state.setdefault(opened, ranks.index(hit.rank))
     _steps(opened, place, len(hits))
     chosen = hits[place]
-    view = engine.case_view(context.archive, chosen.entry)
+    view = pictures.case_view(context.archive, chosen.entry)
     name = f"{chosen.rank}. {words.finding(chosen.entry)}"
     if view is None:
         viewer.show([query.pane(asked)], key="compare", height=HEIGHT)

@@ -7,23 +7,20 @@ the bytes themselves are never hashed by Streamlit, which samples large arrays.
 
 from __future__ import annotations
 
-import io
 import logging
 import threading
 from dataclasses import dataclass
-from itertools import chain, zip_longest
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import streamlit as st
-from PIL import Image, ImageOps
+from PIL import Image
 
+from pages.common import pictures
 from retrieval import hamming, scans
-from retrieval.archive import COPIES, Archive
+from retrieval.archive import Archive
 from retrieval.around import Around, arranged
-from retrieval.catalogue import Entry
-from retrieval.errors import ArchiveError, RetrievalError
+from retrieval.errors import RetrievalError
 from retrieval.hashing import Codes
 from retrieval.intake import Finding, Gate
 from retrieval.model import Model
@@ -32,9 +29,6 @@ from retrieval.scans import Scan
 from retrieval.series import Place
 from retrieval.trust import Answer, judge
 from retrieval.views import View
-
-CARD_SHAPES = {"CT": (480, 360), "X-ray": (400, 400)}  # pixels
-SYNTHETIC = "synthetic"
 
 log = logging.getLogger(__name__)
 
@@ -62,13 +56,9 @@ class Query:
     finding: Finding
 
 
-@st.cache_resource(show_spinner=False)
-def decoder(purpose: str = "uploads") -> Decoder:
-    """A process that decodes pictures, within limits of memory and time.
-
-    One for each purpose: an upload that runs into the time limit holds up no card.
-    """
-    return Decoder()
+def decoder() -> Decoder:
+    """The process that decodes uploads."""
+    return pictures.decoder("uploads")
 
 
 def model_of(archive: Archive) -> Model:
@@ -158,102 +148,24 @@ def forget() -> None:
         cached.clear()
 
 
-def case_view(archive: Archive, entry: Entry) -> View | None:
-    """A case's picture for the viewer; None if it is not here."""
-    path = archive.picture(entry)
-    if path is None:
-        return None
-    try:
-        return _case_view(entry.sha256, str(path), path.parent == archive.folder / COPIES)
-    except RetrievalError as error:
-        _log_unshown(entry, error)
-        return None
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _case_view(sha256: str, path: str, own: bool) -> View | None:
-    scan = _case_scan(sha256, path, own)
-    return scan and scan.view
-
-
-def picture(archive: Archive, entry: Entry) -> bytes | None:
-    """A case's picture as PNG, letterboxed to the shape of a card; None if it is not here."""
-    path = archive.picture(entry)
-    if path is None:
-        return None
-    own = path.parent == archive.folder / COPIES
-    shape = CARD_SHAPES.get(archive.about.get("modality", ""), CARD_SHAPES["CT"])
-    try:
-        return _card_picture(entry.sha256, str(path), own, shape)
-    except RetrievalError as error:
-        _log_unshown(entry, error)
-        return None
-
-
-@st.cache_data(max_entries=500, show_spinner=False)
-def _card_picture(sha256: str, path: str, own: bool, shape: tuple[int, int]) -> bytes | None:
-    scan = _case_scan(sha256, path, own)
-    if scan is None:
-        return None
-    grey = Image.fromarray(scan.preview())
-    return _png(ImageOps.pad(grey, shape, Image.Resampling.LANCZOS))
-
-
-def _case_scan(sha256: str, path: str, own: bool) -> Scan | None:
-    """The picture at `path`, unless it is another one than the case's by the same name.
-
-    An archive's `own` copy has 8 bits and so another checksum than a deeper original.
-    """
-    scan = decoder("archive").read(Path(path))
-    return scan if own or scan.sha256 == sha256 else None
-
-
-def _log_unshown(entry: Entry, error: RetrievalError) -> None:
-    log.warning("The picture of case %s cannot be shown: %s", entry.id, type(error).__name__)
-
-
-def _png(image: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG", compress_level=1)  # four times as fast, a sixth larger
-    return buffer.getvalue()
-
-
-@st.cache_data(max_entries=32, show_spinner=False)
-def samples(folder: str, archive_id: str, _archive: Archive, number: int = 6) -> list[Entry]:
-    """Synthetic test cases of different labels and patients, with a picture on this machine."""
-    groups: dict[str, dict[str, Entry]] = {}
-    for entry in _archive.catalogue.entries():
-        if entry.source == SYNTHETIC and entry.split == "test" and _archive.picture(entry):
-            groups.setdefault(entry.label, {}).setdefault(entry.patient_id, entry)
-    turns = zip_longest(*(group.values() for group in groups.values()))
-    return [entry for entry in chain.from_iterable(turns) if entry][:number]
-
-
-def sample_bytes(archive: Archive, entry: Entry) -> bytes:
-    """The file of a sample's picture, to be decoded like an upload."""
-    path = archive.picture(entry)
-    if path is None:
-        raise ArchiveError("This sample's picture is gone; choose another.")
-    return path.read_bytes()
-
-
 def warm_up(archive: Archive) -> None:
     """Start the decoder and load the network in the background, once for each model."""
     model = model_of(archive)
-    _warming(model.id, model, decoder())
+    _warming(model.id, model, decoder(), gate())
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _warming(model_id: str, _model: Model, _decoder: Decoder) -> threading.Thread:
-    thread = threading.Thread(target=_prepare, args=(_model, _decoder), daemon=True)
+def _warming(model_id: str, _model: Model, _decoder: Decoder, _gate: Gate) -> threading.Thread:
+    thread = threading.Thread(target=_prepare, args=(_model, _decoder, _gate), daemon=True)
     thread.start()
     return thread
 
 
-def _prepare(model: Model, decoder: Decoder) -> None:
+def _prepare(model: Model, decoder: Decoder, gate: Gate) -> None:
     ramp = np.linspace(0, 1, 64 * 64, dtype=np.float32).reshape(64, 64)
     try:
-        decoder.decode(_png(Image.fromarray(np.rint(ramp * 255).astype(np.uint8))))
+        decoder.decode(pictures.png(Image.fromarray(np.rint(ramp * 255).astype(np.uint8))))
         model.encode([ramp])
+        gate.check(ramp)
     except RetrievalError as error:
         log.error("The first search will be slow: %s", type(error).__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.common import cards, engine, figures, phrases, strip, words
+from pages.common import cards, engine, figures, phrases, pictures, strip, words
 from pages.common.cards import Context
 from retrieval.archive import Archive
 from retrieval.around import Around
@@ -62,7 +62,7 @@ def _sureness(answer: Answer | None) -> None:
 
 def _pictures(archive: Archive, hits: Hits) -> None:
     """What is to be known of all the pictures at once."""
-    if all(hit.entry.source == engine.SYNTHETIC for hit in hits.hits):
+    if all(hit.entry.source == pictures.SYNTHETIC for hit in hits.hits):
         st.caption(words.ALL_SYNTHETIC)
     if not any(archive.picture(hit.entry) for hit in hits.hits):
         st.info(

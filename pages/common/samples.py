@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.common import asked, cards, engine, shelf, words
+from pages.common import asked, cards, pictures, shelf, words
 from retrieval.archive import Archive
 from retrieval.catalogue import Entry
 
@@ -14,7 +14,7 @@ def show(chosen: Archive | None) -> None:
     offered, _ = shelf.offered()
     wanted = chosen.about.get("modality", "") if chosen else ""
     found = [
-        (archive, engine.samples(str(archive.folder), archive.id, archive))
+        (archive, pictures.samples(str(archive.folder), archive.id, archive))
         for archive in offered.values()
         if archive.about.get("modality", "") == wanted
     ]
@@ -29,7 +29,7 @@ def show(chosen: Archive | None) -> None:
 
 def _sample(archive: Archive, entry: Entry, alt: str) -> None:
     with st.container(border=True, gap="small"):
-        png = engine.picture(archive, entry)
+        png = pictures.picture(archive, entry)
         if png:
             st.image(png, width="stretch", output_format="PNG", alt=alt)
         st.button(

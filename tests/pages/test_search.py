@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pages.common import engine, words
+from pages.common import pictures, words
 from retrieval import archive as archives
 from retrieval import hamming, scans
 from retrieval.around import around
@@ -202,7 +202,7 @@ def test_another_picture_under_a_cases_name_is_not_shown(tmp_path, monkeypatch):
     path.write_bytes(sample_bytes())
     monkeypatch.setenv(archives.DATA_VARIABLE, str(tmp_path))
     assert archive.picture(entry) == path
-    assert engine.picture(archive, entry) is None
+    assert pictures.picture(archive, entry) is None
 
 
 def test_a_scan_is_forgotten_by_start_again():

@@ -1,0 +1,112 @@
+"""Pictures of archived cases: for a card, for the viewer, and to start from."""
+
+from __future__ import annotations
+
+import io
+import logging
+from itertools import chain, zip_longest
+from pathlib import Path
+
+import streamlit as st
+from PIL import Image, ImageOps
+
+from retrieval.archive import COPIES, Archive
+from retrieval.catalogue import Entry
+from retrieval.errors import ArchiveError, RetrievalError
+from retrieval.sandbox import Decoder
+from retrieval.scans import Scan
+from retrieval.views import View
+
+CARD_SHAPES = {"CT": (480, 360), "X-ray": (400, 400)}  # pixels
+SYNTHETIC = "synthetic"
+
+log = logging.getLogger(__name__)
+
+
+@st.cache_resource(show_spinner=False)
+def decoder(purpose: str = "archive") -> Decoder:
+    """A process that decodes pictures, within limits of memory and time.
+
+    One for each purpose: an upload that runs into the time limit holds up no card.
+    """
+    return Decoder()
+
+
+def case_view(archive: Archive, entry: Entry) -> View | None:
+    """A case's picture for the viewer; None if it is not here."""
+    path = archive.picture(entry)
+    if path is None:
+        return None
+    try:
+        return _case_view(entry.sha256, str(path), path.parent == archive.folder / COPIES)
+    except RetrievalError as error:
+        _log_unshown(entry, error)
+        return None
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _case_view(sha256: str, path: str, own: bool) -> View | None:
+    scan = _case_scan(sha256, path, own)
+    return scan and scan.view
+
+
+def picture(archive: Archive, entry: Entry) -> bytes | None:
+    """A case's picture as PNG, letterboxed to the shape of a card; None if it is not here."""
+    path = archive.picture(entry)
+    if path is None:
+        return None
+    own = path.parent == archive.folder / COPIES
+    shape = CARD_SHAPES.get(archive.about.get("modality", ""), CARD_SHAPES["CT"])
+    try:
+        return _card_picture(entry.sha256, str(path), own, shape)
+    except RetrievalError as error:
+        _log_unshown(entry, error)
+        return None
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def _card_picture(sha256: str, path: str, own: bool, shape: tuple[int, int]) -> bytes | None:
+    scan = _case_scan(sha256, path, own)
+    if scan is None:
+        return None
+    grey = Image.fromarray(scan.preview())
+    return png(ImageOps.pad(grey, shape, Image.Resampling.LANCZOS))
+
+
+def _case_scan(sha256: str, path: str, own: bool) -> Scan | None:
+    """The picture at `path`, unless it is another one than the case's by the same name.
+
+    An archive's `own` copy has 8 bits and so another checksum than a deeper original.
+    """
+    scan = decoder().read(Path(path))
+    return scan if own or scan.sha256 == sha256 else None
+
+
+def _log_unshown(entry: Entry, error: RetrievalError) -> None:
+    log.warning("The picture of case %s cannot be shown: %s", entry.id, type(error).__name__)
+
+
+def png(image: Image.Image) -> bytes:
+    """A picture as PNG bytes."""
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", compress_level=1)  # four times as fast, a sixth larger
+    return buffer.getvalue()
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def samples(folder: str, archive_id: str, _archive: Archive, number: int = 6) -> list[Entry]:
+    """Synthetic test cases of different labels and patients, with a picture on this machine."""
+    groups: dict[str, dict[str, Entry]] = {}
+    for entry in _archive.catalogue.entries():
+        if entry.source == SYNTHETIC and entry.split == "test" and _archive.picture(entry):
+            groups.setdefault(entry.label, {}).setdefault(entry.patient_id, entry)
+    turns = zip_longest(*(group.values() for group in groups.values()))
+    return [entry for entry in chain.from_iterable(turns) if entry][:number]
+
+
+def sample_bytes(archive: Archive, entry: Entry) -> bytes:
+    """The file of a sample's picture, to be decoded like an upload."""
+    path = archive.picture(entry)
+    if path is None:
+        raise ArchiveError("This sample's picture is gone; choose another.")
+    return path.read_bytes()
