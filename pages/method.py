@@ -32,8 +32,8 @@ STEPS = """
 
 LIMITS = """
 - **Not for diagnosis.** It gives no verdict; a similar picture can have another cause.
-- Nothing checks whether a picture is a chest CT slice or a frontal chest X-ray, upright and not
-  inverted: any picture gets a ranking.
+- Whether a picture is a chest CT slice or a frontal chest X-ray, upright and not inverted, is
+  checked by its looks, and you are warned; any picture gets a ranking all the same.
 - The archive decides what can be found: what is not in it is never shown.
 - COVID-19 and other pictures in COVID-CT come from different sources, so size, borders and
   printed text may give a label away. Trust the list less for scans from your own scanner.

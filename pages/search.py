@@ -5,13 +5,11 @@ from functools import partial
 import streamlit as st
 
 from pages.common import asked, cards, choices, compare, engine, filters, query, results, samples
-from pages.common.words import count, plain
+from pages.common.words import plain
 from retrieval.errors import RetrievalError
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
     archive = choices.archive()
-    if archive is not None:
-        st.caption(count(len(archive), "case"), width="content")
     k = choices.count()
     if archive is not None:
         filters.control(archive)
@@ -22,7 +20,7 @@ with left:
     asked.controls()
 
 chosen = asked.scan()
-found = None
+found, frames = None, 1
 if archive is not None and chosen is not None:
     with right:
         try:
@@ -30,7 +28,9 @@ if archive is not None and chosen is not None:
                 found, around = engine.search(
                     chosen.data, chosen.digest, archive, asked.frame(chosen)
                 )
+            frames = found.frames
         except RetrievalError as error:
+            frames = getattr(error, "frames", 1)  # another frame may be readable
             st.error(plain(str(error)), icon=":material/error:")
 
 if found is None:
@@ -38,21 +38,29 @@ if found is None:
         samples.show(archive)
 else:
     mask = filters.allowed(archive)
+    withheld = engine.withheld(found, around)
     context = cards.Context(
         archive,
         around.hits(k, mask),
-        engine.judged(found, archive),
+        None if withheld else engine.judged(found, around),
+        withheld,
         partial(compare.show, found),
     )
     with right:
-        results.show(context, around, found, filtered=mask is not None)
+        query.oddities(found, archive)
+        results.show(context, around, found, mask)
     with shown:
-        query.show(found, archive)
-        asked.frame_control(chosen, found)
-        query.training_badge(found, context)
-        st.button("Start again", icon=":material/refresh:", on_click=asked.clear)
-        query.counter_example(around, context)
+        query.picture(found)
 
 if chosen is not None:
     with shown:
         asked.slice_controls()
+        asked.frame_control(chosen, frames)
+if found is not None:
+    with shown:
+        query.facts(found)
+        query.badge(context)
+        query.counter_example(around, context)
+if chosen is not None:
+    with shown:
+        st.button("Start again", icon=":material/refresh:", on_click=asked.clear)

@@ -352,7 +352,7 @@ def _remove(options: argparse.Namespace) -> None:
 
 
 def _search(options: argparse.Namespace) -> None:
-    from retrieval import trust
+    from retrieval import hamming, trust
     from retrieval.archive import open_archive
     from retrieval.encoding import read_one
     from retrieval.errors import SearchError
@@ -366,7 +366,8 @@ def _search(options: argparse.Namespace) -> None:
     code = model.codes(model.encode([scan.pixels]))
     found = archive.search(code, scan.sha256, options.k, without_self=options.without_self)
     if options.json:
-        answer = trust.judge(archive, model, code, scan.sha256)
+        distance = hamming.distances(archive.codes, code)[0]
+        answer = trust.judge(archive, model, distance, scan.sha256)
         shown = found.json() if answer is None else answer.added_to(found.json())
         print(json.dumps(shown, indent=1))
         return

@@ -107,20 +107,20 @@ class Archive:
     def search(self, code: Codes, sha256: str, k: int, *, without_self: bool = False) -> Hits:
         """The k nearest cases for one code (1, bytes), by (distance, id).
 
-        `sha256` is the query's pixel checksum: a case with the same picture comes first
-        and is marked identical, or is left out if `without_self`.
+        `sha256` is the query's pixel checksum: a case with the same picture comes before
+        its ties and is marked identical, or is left out if `without_self`.
         """
         if k < 1:
             raise SearchError(f"Cannot show {k} matches; ask for at least 1.")
         same = self.catalogue.positions_of(sha256)
         ranking = hamming.rank(self.codes, code, k + 1 + len(same))
-        others = [
-            (int(position), int(distance))
-            for position, distance in zip(ranking.positions[0], ranking.distances[0], strict=True)
-            if int(position) not in same
-        ]
-        own = [] if without_self else [(position, 0) for position in same]
-        return self.hits([*own, *others], k, sha256, same)
+        near = dict(zip(ranking.positions[0].tolist(), ranking.distances[0].tolist(), strict=True))
+        own = hamming.distances(self.codes[same], code)[0].tolist()
+        near |= dict(zip(same, own, strict=True))  # also where more cases tie with it than fit
+        if without_self:
+            near = {position: near[position] for position in near if position not in same}
+        order = sorted(near, key=lambda position: (near[position], position not in same, position))
+        return self.hits([(position, near[position]) for position in order], k, sha256, same)
 
     def hits(
         self, found: Sequence[tuple[int, int]], k: int, sha256: str, same: Sequence[int]

@@ -28,7 +28,12 @@ class RetrievalError(Exception):
 
 
 class ScanError(RetrievalError):
-    """One picture could not become a scan."""
+    """One picture could not become a scan.
+
+    frames : how many its file has, as far as that is known; another one may be readable.
+    """
+
+    frames = 1
 
 
 class UnreadableScan(ScanError):

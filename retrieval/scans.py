@@ -112,7 +112,9 @@ def decode(data: bytes, *, frame: int | None = None, limits: Limits = LIMITS) ->
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            return _checked(reader(data, frame, limits), limits)
+            scan = reader(data, frame, limits)
+            with of_frames(scan.frames):
+                return _checked(scan, limits)
     except ScanError:
         raise
     except MemoryError:
@@ -126,10 +128,22 @@ def decode(data: bytes, *, frame: int | None = None, limits: Limits = LIMITS) ->
     # Damaged files make the decoders raise anything (in Pillow's own corpus
     # OSError, ValueError, SyntaxError, TypeError, NotImplementedError), and what
     # they raise may quote the file: hence Exception, and hence `from None`.
-    except Exception:
-        raise UnreadableScan(
+    except Exception as error:
+        damaged = UnreadableScan(
             f"The {signatures.kind_of(data)} file is cut short or damaged; copy or export it again."
-        ) from None
+        )
+        damaged.frames = getattr(error, "frames", 1)
+        raise damaged from None
+
+
+@contextlib.contextmanager
+def of_frames(frames: int) -> Iterator[None]:
+    """Whatever goes wrong inside concerns one of so many frames, and says so."""
+    try:
+        yield
+    except Exception as error:
+        error.frames = frames
+        raise
 
 
 def read(path: Path, *, frame: int | None = None, decode: Decode = decode) -> Scan:
@@ -261,9 +275,10 @@ def _picture(data: bytes, frame: int | None, limits: Limits) -> Scan:
     is_phone = image.format == "MPO"
     frames = 1 if is_phone else int(getattr(image, "n_frames", 1))
     chosen = choose_frame(frames, frame)
-    image.seek(chosen)
-    check_frame_pixels(image.height, image.width, limits)  # pages of a TIFF differ in size
-    pixels, view, notes = _pixels(image, data)
+    with of_frames(frames):
+        image.seek(chosen)
+        check_frame_pixels(image.height, image.width, limits)  # pages of a TIFF differ in size
+        pixels, view, notes = _pixels(image, data)
     kind = "JPEG" if is_phone else str(image.format)
     return Scan(pixels, view, kind, "", frames, chosen, None, notes)
 

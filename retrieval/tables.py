@@ -260,7 +260,13 @@ def intake_tables(result: Json) -> str:
 def _alarms_table(scans: Json) -> str:
     """False alarms on genuine scans."""
     changes = next(iter(scans.values()))["changed"]
-    head = ["Genuine scans", "Pictures (patients)", "Right kind", "Any false alarm", *changes]
+    head = [
+        "Genuine scans",
+        "Pictures (patients)",
+        "Nearer kind",
+        "Any false alarm",
+        *changes,
+    ]
     rows = [
         [
             PICTURES.get(name, name),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from retrieval import reliability
 from retrieval.archive import Archive
@@ -13,7 +14,6 @@ from retrieval.evaluation import Cases, allowed_cases
 from retrieval.evidence import NEIGHBOURS, Evidence
 from retrieval.fitting import cross_fitted, obstacle
 from retrieval.hamming import distances
-from retrieval.hashing import Codes
 from retrieval.metrics import Floats
 from retrieval.model import ID_LENGTH, Model
 from retrieval.reliability import Reliability
@@ -64,8 +64,12 @@ class Answer:
         return {**found, "hits": hits, "trust": self.json()}
 
 
-def judge(archive: Archive, model: Model, code: Codes, sha256: str) -> Answer | None:
-    """How far to trust the ranking of one code (1, bytes); None if the archive has no calibration.
+def judge(
+    archive: Archive, model: Model, distance: npt.NDArray[np.integer], sha256: str
+) -> Answer | None:
+    """How far to trust one query's ranking; None if the archive has no calibration.
+
+    `distance` (n,) is the query's to every case.
 
     `sha256` is the query's pixel checksum: of a picture that the model was trained
     on, or that the archive holds, nothing is said.
@@ -79,7 +83,6 @@ def judge(archive: Archive, model: Model, code: Codes, sha256: str) -> Answer | 
         withheld = IN_ARCHIVE
     if withheld:
         return Answer(None, False, None, False, current, withheld)
-    distance = distances(archive.codes, code)[0]
     chances = chance(calibration, distance, archive.catalogue.column("label"))
     nearest = float(np.sort(distance)[:NEIGHBOURS].mean())
     return Answer(

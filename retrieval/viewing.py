@@ -31,12 +31,16 @@ def of_greys(levels: ByteImage) -> View:
 def of_hounsfield(
     values: NDArray[np.floating], windows: Sequence[Window], visible: Visible
 ) -> View:
-    """The View of HU (H, W) as int16, first through the file's windows, else the lung window."""
+    """The View of HU (H, W) as int16, through the lung window or those of the file.
+
+    The lung window comes first, whatever the file asks for: it is what the search sees.
+    """
     low, high = extent(values if visible is None else values[visible])
     filled = values if visible is None else np.where(visible, values, low)
     limits = np.iinfo(np.int16)
     stored = np.clip(np.rint(filled), limits.min, limits.max).astype(np.int16)
-    return View(stored, "HU", showing(windows, low, high) or showing((LUNG,), low, high, full=True))
+    others = [w for w in windows if (w.level, w.width) != (LUNG.level, LUNG.width)]
+    return View(stored, "HU", showing((LUNG, *others), low, high, full=True))
 
 
 def of_numbers(

@@ -82,7 +82,7 @@ def cuts(pixels: np.ndarray, random: np.random.Generator) -> Iterator[np.ndarray
         corner = [random.integers(0, max(1, side - cut + 1))
                   for side, cut in zip(pixels.shape, sides, strict=True)]  # fmt: skip
         cut = pixels[corner[0] : corner[0] + sides[0], corner[1] : corner[1] + sides[1]]
-        if min(cut.shape) >= scans.LIMITS.side and cut.std() > 0.01:
+        if min(cut.shape) >= scans.SEARCHED_SIDE and cut.std() > 0.01:
             yield cut
 
 

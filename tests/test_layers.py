@@ -32,7 +32,7 @@ LAYERS = [
     },
     {
         "hamming",
-        "sandbox",
+        "wire",
         "lite",
         "augmentation",
         "download",
@@ -40,7 +40,7 @@ LAYERS = [
         "reliability",
         "overlays",
     },
-    {"encoder", "calibration", "disturbances", "hits"},
+    {"encoder", "calibration", "disturbances", "hits", "sandbox"},
     {"checkpoints", "model", "fitting", "results", "poses"},
     {"tables", "intake"},
     {"report", "card"},

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrieval import sandbox, scans
+from retrieval import sandbox, scans, wire
 from retrieval.errors import ScanError, ScanTooLarge, UnreadableScan
 from retrieval.sandbox import Decoder
 from retrieval.scans import Scan
@@ -180,7 +180,7 @@ def test_a_child_killed_while_idle_is_replaced_unnoticed(pause: float) -> None:
 
 
 def test_a_picture_that_kills_every_child_is_unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
-    script = "import sys; from retrieval import sandbox as s; s._send(sys.stdout.buffer, {})"
+    script = "import sys; from retrieval import wire; wire.send(sys.stdout.buffer, {})"
     with Decoder() as decoder:
         with monkeypatch.context() as patch:
             patch.setattr(sandbox, "_command", lambda memory: [sys.executable, "-c", script])
@@ -209,7 +209,7 @@ def test_an_interrupt_leaves_no_answer_for_the_next_picture(
     with Decoder() as decoder:
         decoder.decode(GOOD)
         with monkeypatch.context() as patch:
-            patch.setattr(sandbox, "_receive", interrupted)
+            patch.setattr(wire, "receive", interrupted)
             with pytest.raises(KeyboardInterrupt):
                 decoder.decode(GOOD)
         assert same(decoder.decode(other), scans.decode(other))
@@ -261,25 +261,25 @@ def test_nothing_is_written_to_the_disk(tmp_path: Path, monkeypatch: pytest.Monk
 )
 def test_a_message_out_of_bounds_is_not_read(tmp_path: Path, header: tuple[int, int]) -> None:
     path = tmp_path / "wire"
-    path.write_bytes(sandbox.LENGTHS.pack(*header) + b"{}" + bytes(100))
+    path.write_bytes(wire.LENGTHS.pack(*header) + b"{}" + bytes(100))
     with path.open("rb") as stream, pytest.raises(ValueError, match="out of bounds"):
-        sandbox._receive(stream)
+        wire.receive(stream)
 
 
 def test_messages_are_json_and_raw_bytes(tmp_path: Path) -> None:
     path = tmp_path / "wire"
     with path.open("wb") as stream:
-        sandbox._send(stream, {"frame": 3}, b"\x80pickle?")
+        wire.send(stream, {"frame": 3}, b"\x80pickle?")
     data = path.read_bytes()
-    text, payload = sandbox.LENGTHS.unpack(data[: sandbox.LENGTHS.size])
-    assert json.loads(data[sandbox.LENGTHS.size :][:text]) == {"frame": 3}
+    text, payload = wire.LENGTHS.unpack(data[: wire.LENGTHS.size])
+    assert json.loads(data[wire.LENGTHS.size :][:text]) == {"frame": 3}
     assert data[-payload:] == b"\x80pickle?"
 
 
 @pytest.mark.parametrize("answer", [{}, {"shape": [9, 9]}, {"error": "SystemExit", "message": "."}])
 def test_an_answer_that_makes_no_sense_is_unreadable(answer: dict[str, object]) -> None:
     with pytest.raises(UnreadableScan):
-        sandbox._scan_of(answer, b"")
+        wire.scan_of(answer, b"")
 
 
 def test_the_view_is_the_same_as_in_this_process(decoder: Decoder) -> None:
@@ -342,20 +342,20 @@ def test_the_view_is_the_same_as_in_this_process(decoder: Decoder) -> None:
     ],
 )
 def test_a_view_that_makes_no_sense_is_unreadable(change: dict[str, object]) -> None:
-    header, payload = sandbox._decoded(GOOD, None)
+    header, payload = wire.decoded(GOOD, None)
     header = json.loads(json.dumps(header))
-    assert same(sandbox._scan_of(dict(header), payload), scans.decode(GOOD))
+    assert same(wire.scan_of(dict(header), payload), scans.decode(GOOD))
     header["view"] |= change
     with pytest.raises(UnreadableScan, match="made the decoder stop"):
-        sandbox._scan_of(header, payload)
+        wire.scan_of(header, payload)
 
 
 @pytest.mark.parametrize("cut", [1, 60, 2400, 9600, 12000])
 def test_a_payload_cut_or_too_long_is_unreadable(cut: int) -> None:
-    header, payload = sandbox._decoded(GOOD, None)
+    header, payload = wire.decoded(GOOD, None)
     for wrong in (payload[:-cut], payload + bytes(cut)):
         with pytest.raises(UnreadableScan, match="made the decoder stop"):
-            sandbox._scan_of(json.loads(json.dumps(header)), wrong)
+            wire.scan_of(json.loads(json.dumps(header)), wrong)
 
 
 def test_a_warm_round_trip_takes_milliseconds(decoder: Decoder) -> None:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from retrieval import archive as archives
-from retrieval import indexing, pipeline, scans, trust
+from retrieval import hamming, indexing, pipeline, scans, trust
 from retrieval.__main__ import main
 from retrieval.archive import open_archive
 from retrieval.datasets import read_folder
@@ -52,7 +52,8 @@ def fresh_scan(tmp_path, seed=1234):
 
 def judged(archive, scan):
     model = archive.model()
-    return trust.judge(archive, model, model.codes(model.encode([scan.pixels])), scan.sha256)
+    code = model.codes(model.encode([scan.pixels]))
+    return trust.judge(archive, model, hamming.distances(archive.codes, code)[0], scan.sha256)
 
 
 def test_the_copy_is_the_same_archive_with_a_calibration(world):

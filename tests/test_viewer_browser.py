@@ -294,8 +294,9 @@ def test_everything_by_keyboard(opened):
         names.append(
             page.evaluate(
                 """() => {
-                    const inner = document.activeElement.shadowRoot?.activeElement;
-                    return inner ? inner.getAttribute("aria-label") : "";
+                    const inner = document.activeElement;
+                    const own = inner.closest(".retrieval-viewer");
+                    return own ? inner.getAttribute("aria-label") : "";
                 }"""
             )
         )

@@ -18,6 +18,7 @@ from retrieval.scans import LIMITS
 from retrieval.series import Series
 
 SCAN_KEY, ROUND_KEY, PROBLEM_KEY = "scan", "upload_round", "upload_problem"
+CHOICES = ("series-", "slice-", "frame-", "page-")  # what keys of an upload's choices start with
 SERIES_BYTES = 1 << 30  # all files of a folder together
 
 
@@ -50,6 +51,12 @@ def scan() -> ChosenScan | None:
         return None
     chosen = _series(upload)
     return upload.files[chosen.indices[_slice(upload, chosen)]]
+
+
+def group() -> str:
+    """A name for what was uploaded at once; empty before there is anything."""
+    upload = _upload()
+    return upload.digest if upload else ""
 
 
 def controls() -> None:
@@ -93,6 +100,8 @@ def slice_controls() -> None:
             persist_state="session",
         )
     chosen = _series(upload)
+    if len(upload.series) > 1 and upload.series[-1].order == series.AS_GIVEN:
+        st.caption(words.strays(len(upload.series[-1].indices)))
     if len(chosen.indices) > 1:
         st.slider(
             words.slice_of(chosen),
@@ -110,15 +119,16 @@ def frame(chosen: ChosenScan) -> int | None:
     return None if number is None else number - 1
 
 
-def frame_control(chosen: ChosenScan, query: engine.Query) -> None:
+def frame_control(chosen: ChosenScan, frames: int) -> None:
     """The control that chooses a frame of a file with several."""
-    if query.frames < 2:
+    if frames < 2:
         return
+    number = st.session_state.get(_frame_key(chosen)) or frames // 2 + 1
     st.slider(
-        f"Frame {query.frame + 1} of {query.frames} is used; choose another",
+        f"Frame {number} of {frames} is used; choose another",
         min_value=1,
-        max_value=query.frames,
-        value=query.frame + 1,
+        max_value=frames,
+        value=number,
         key=_frame_key(chosen),
         persist_state="session",
     )
@@ -131,7 +141,9 @@ def take_sample(archive: Archive, entry: Entry) -> None:
 
 def clear() -> None:
     """Forget the scan and what followed from it."""
+    _forget_choices()
     st.session_state[SCAN_KEY] = None
+    st.session_state[PROBLEM_KEY] = ""
     engine.forget()
     viewer.forget()
     _empty_controls()
@@ -149,10 +161,12 @@ def _take_upload(key: str) -> None:
         _ask(chosen)
     else:
         st.session_state[PROBLEM_KEY] = words.TOO_MANY_FILES
+        _empty_controls()
 
 
 def _ask(files: Sequence[ChosenScan]) -> None:
     """Ask about these files, and search the archive of what they show."""
+    _forget_choices()
     st.session_state[PROBLEM_KEY] = ""
     st.session_state[SCAN_KEY] = Upload(tuple(files), _arranged(files))
     _empty_controls()
@@ -167,6 +181,13 @@ def _arranged(files: Sequence[ChosenScan]) -> tuple[Series, ...]:
     alone = tuple(number for number, place in enumerate(places) if place is None)
     found = [one for one in series.arrange(places) if one.indices[0] not in alone]
     return (*found, Series(alone, series.AS_GIVEN)) if alone else tuple(found)
+
+
+def _forget_choices() -> None:
+    """Drop what was chosen for an upload: its keys hold checksums of a patient's files."""
+    for key in [*st.session_state]:
+        if str(key).startswith(CHOICES):
+            del st.session_state[key]
 
 
 def _empty_controls() -> None:

@@ -21,12 +21,14 @@ WIDTH, BESIDE_WIDTH = 190, 150  # pixels; cards are at least as wide
 class Context:
     """What every card of one ranking needs: the ranking, how far to trust it, what to do on click.
 
+    withheld : why no figures for new patients are given, and no answer; or empty.
     compare : shows a hit beside the query.
     """
 
     archive: Archive
     hits: Hits
     answer: Answer | None
+    withheld: str
     compare: Callable[[Context, Hit], None]
 
 
@@ -37,10 +39,9 @@ def card(group: Group, context: Context) -> None:
         facts(hit, context)
         _badges(hit, context.hits)
         st.markdown(_origin(hit))
-        with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
-            compare_button(hit, context)
-            if group.folded:
-                _folded(group, context)
+        compare_button(hit, context)
+        if group.folded:
+            _folded(group, context)
 
 
 def facts(hit: Hit, context: Context) -> None:
@@ -57,7 +58,8 @@ def beside(hit: Hit, context: Context) -> None:
     with st.container(horizontal=True, gap="small"):
         _picture(hit, context, BESIDE_WIDTH)
         with st.container(gap="xsmall", width="stretch"):
-            st.markdown(f"**Rank {hit.rank}: {words.plain(words.finding(hit.entry), 60)}**")
+            st.markdown(f"**{words.plain(words.finding(hit.entry), 60)}**")
+            st.markdown(f":small[Rank {hit.rank} of all cases]")
             st.markdown(f":small[{' · '.join(_numbers(hit, context))}]")
             compare_button(hit, context, "other")
 
@@ -74,16 +76,16 @@ def _picture(hit: Hit, context: Context, width: int | Literal["stretch"]) -> boo
 def details(hit: Hit, context: Context) -> None:
     """What is known of a hit, without its picture."""
     numbers = " · ".join(_numbers(hit, context))
-    st.markdown(f"**{hit.rank}. {words.plain(words.finding(hit.entry), 60)}** · {numbers}")
+    named = f"{phrases.rank(hit, context.hits)} {words.plain(words.finding(hit.entry), 60)}"
+    st.markdown(f"**{named}** · {numbers}")
     _badges(hit, context.hits)
     st.markdown(_origin(hit))
 
 
 def _numbers(hit: Hit, context: Context) -> list[str]:
     parts = [phrases.distance(hit)]
-    place = hit.rank - 1
-    if place < len(context.hits) and context.hits[place] == hit:
-        parts.append(phrases.gap(context.hits, place))
+    if hit in context.hits.hits:
+        parts.append(phrases.gap(context.hits, hit.rank - 1))
     share = chance_of(hit, context.answer)
     return parts if share is None else [*parts, phrases.chance(share)]
 
@@ -129,7 +131,7 @@ def _badges(hit: Hit, hits: Hits) -> None:
 
 def compare_button(hit: Hit, context: Context, where: str = "card") -> None:
     """A button that shows a hit beside the query; `where` tells two of one hit apart."""
-    there = pictures.picture(context.archive, hit.entry) is not None
+    there = context.archive.picture(hit.entry) is not None
     pressed = st.button(
         "Compare",
         key=f"compare-{where}-{context.archive.id}-{hit.rank}-{hit.entry.id}",
@@ -143,10 +145,9 @@ def compare_button(hit: Hit, context: Context, where: str = "card") -> None:
 
 def _folded(group: Group, context: Context) -> None:
     text = phrases.folded(len(group.same_patient), len(group.copies))
-    with st.popover(f"{len(group.folded)} more", type="tertiary", help=text):
-        st.caption(f"{text}; the nearest stands on the card.")
+    with st.expander(phrases.more(group), type="compact"):
+        st.caption(f"{text[:1].upper()}{text[1:]}; the nearest stands on the card.")
         for hit in group.folded:
-            with st.container(horizontal=True, vertical_alignment="center"):
-                named = f"{hit.rank}. {words.plain(words.finding(hit.entry), 60)}"
-                st.markdown(f"{named}, :small[{' · '.join(_numbers(hit, context))}]")
-                compare_button(hit, context)
+            named = f"{hit.rank}. {words.plain(words.finding(hit.entry), 60)}"
+            st.markdown(f"{named}, :small[{' · '.join(_numbers(hit, context))}]")
+            compare_button(hit, context)

@@ -9,7 +9,7 @@ from retrieval.archive import Archive
 
 COUNTS = (5, 10, 15, 20, 30, 40, 50)
 USUAL_COUNT = 10
-ARCHIVE_KEY, COUNT_KEY = "archive", "k"
+ARCHIVE_KEY, COUNT_KEY, NOTE_KEY = "archive", "k", "archive_note"
 
 
 def archive() -> Archive | None:
@@ -18,19 +18,37 @@ def archive() -> Archive | None:
     if not offered:
         st.warning(words.NO_ARCHIVE)
         return None
+    if st.session_state.get(ARCHIVE_KEY) not in offered:
+        st.session_state.pop(ARCHIVE_KEY, None)
     # The address holds an option's text, so nothing that changes may stand in it.
     name = st.segmented_control(
         "Archive to search",
         list(offered),
         format_func=lambda name: words.plain(words.archive_title(name), 60),
-        default=next(iter(offered)),
+        default=None if ARCHIVE_KEY in st.session_state else next(iter(offered)),
         required=True,
         wrap=True,
         key=ARCHIVE_KEY,
         bind="query-params",
         persist_state="session",
+        on_change=_own_choice,
     )
-    return offered.get(name, next(iter(offered.values())))
+    chosen = offered.get(name, next(iter(offered.values())))
+    if st.session_state.get(NOTE_KEY):
+        st.caption(st.session_state[NOTE_KEY])
+    return chosen
+
+
+def _own_choice() -> None:
+    """Remember which archive of its kind a visitor chose."""
+    chosen = current_archive()
+    st.session_state[NOTE_KEY] = ""
+    if chosen is not None:
+        st.session_state[_last_key(chosen.about.get("modality", ""))] = chosen_name()
+
+
+def _last_key(modality: str) -> str:
+    return f"last-{modality}"
 
 
 def current_archive() -> Archive | None:
@@ -60,9 +78,15 @@ def count() -> int:
 
 
 def prefer(modality: str) -> None:
-    """Choose the first archive of a modality, unless the one chosen is of it already."""
+    """Choose an archive of this modality, the last chosen or the first, unless one is already."""
     offered, _ = shelf.offered()
     chosen = current_archive()
+    st.session_state[NOTE_KEY] = ""
+    if not modality or (chosen is not None and chosen.about.get("modality") == modality):
+        return
     fitting = [name for name, one in offered.items() if one.about.get("modality") == modality]
-    if fitting and (chosen is None or chosen.about.get("modality") != modality):
-        st.session_state[ARCHIVE_KEY] = fitting[0]
+    if fitting:
+        last = st.session_state.get(_last_key(modality))
+        name = last if last in fitting else fitting[0]
+        st.session_state[ARCHIVE_KEY] = name
+        st.session_state[NOTE_KEY] = words.switched(name, modality)

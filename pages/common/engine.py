@@ -21,6 +21,7 @@ from retrieval import hamming, scans
 from retrieval.archive import Archive
 from retrieval.around import Around, arranged
 from retrieval.errors import RetrievalError
+from retrieval.folding import nearly_identical
 from retrieval.hashing import Codes
 from retrieval.intake import Finding, Gate
 from retrieval.model import Model
@@ -30,6 +31,12 @@ from retrieval.series import Place
 from retrieval.trust import Answer, judge
 from retrieval.views import View
 
+# Why no figure is given for a query
+TRAINED_ON = "Used to train the model"
+NEAR_TRAINED = "Nearly a training picture"
+ARCHIVED = "This picture is in the archive itself"
+UNLIKE = "This is not the kind of picture that this archive was measured with"
+
 log = logging.getLogger(__name__)
 
 
@@ -38,7 +45,7 @@ class Query:
     """What the pages know of the scan that is asked about.
 
     sha256 : of its pixels; digest : of its file; code : (1, bytes); finding : whether it
-        looks like a chest scan.
+        looks like a chest scan, None if that cannot be checked.
     """
 
     sha256: str
@@ -53,7 +60,7 @@ class Query:
     warnings: tuple[str, ...]
     trained_on: bool
     code: Codes
-    finding: Finding
+    finding: Finding | None
 
 
 def decoder() -> Decoder:
@@ -79,9 +86,25 @@ def search(data: bytes, digest: str, archive: Archive, frame: int | None) -> tup
     return query, arranged(archive, distances, query.sha256)
 
 
-def judged(query: Query, archive: Archive) -> Answer | None:
+def judged(query: Query, around: Around) -> Answer | None:
     """How far to trust the query's ranking; None where the archive has no calibration."""
-    return judge(archive, model_of(archive), query.code, query.sha256)
+    archive = around.archive
+    return judge(archive, model_of(archive), around.distances, query.sha256)
+
+
+def withheld(query: Query, around: Around) -> str:
+    """Why figures for new patients do not hold for this query; empty where they do."""
+    if query.trained_on:
+        return TRAINED_ON
+    nearest = around.hits(1)[0]
+    if nearest.identical:
+        return ARCHIVED
+    near = nearly_identical(nearest.distance, nearest.bits)
+    if near and model_of(around.archive).saw(nearest.entry.sha256):
+        return NEAR_TRAINED
+    kind = around.archive.about.get("modality", "")
+    unlike = query.finding is not None and kind and query.finding.kind != kind
+    return UNLIKE if unlike else ""
 
 
 def kind(data: bytes, digest: str) -> str:
@@ -90,28 +113,36 @@ def kind(data: bytes, digest: str) -> str:
         scan = _scan(digest, None, data)
     except RetrievalError:
         return ""  # the search will say what is wrong with the file
-    return scan.modality or _intake(digest, None, scan).kind
+    if scan.modality:
+        return scan.modality
+    finding = _intake(digest, None, scan)
+    return finding.kind if finding else ""
 
 
 def place(data: bytes) -> Place | None:
     """Where a file stands in its series, if it says so."""
-    return decoder().describe(data)
+    return pictures.decoder("headers").describe(data)
 
 
-@st.cache_resource(scope="session", max_entries=4, show_spinner=False)
+@st.cache_resource(scope="session", max_entries=2, show_spinner=False)
 def _scan(digest: str, frame: int | None, _data: bytes) -> Scan:
     return decoder().decode(_data, frame=frame)
 
 
 @st.cache_resource(scope="session", max_entries=16, show_spinner=False)
-def _intake(digest: str, frame: int | None, _scan: Scan) -> Finding:
-    return gate().check(_scan.pixels)
+def _intake(digest: str, frame: int | None, _scan: Scan) -> Finding | None:
+    known = gate()
+    return known.check(_scan.pixels) if known else None
 
 
 @st.cache_resource(show_spinner=False)
-def gate() -> Gate:
-    """What tells chest scans from other pictures."""
-    return Gate.load()
+def gate() -> Gate | None:
+    """What tells chest scans from other pictures; None if it is damaged: it only ever warns."""
+    try:
+        return Gate.load()
+    except RetrievalError as error:
+        log.error("Scans are not checked: %s", type(error).__name__)
+        return None
 
 
 @st.cache_resource(scope="session", max_entries=16, show_spinner=False)
@@ -161,11 +192,12 @@ def _warming(model_id: str, _model: Model, _decoder: Decoder, _gate: Gate) -> th
     return thread
 
 
-def _prepare(model: Model, decoder: Decoder, gate: Gate) -> None:
+def _prepare(model: Model, decoder: Decoder, gate: Gate | None) -> None:
     ramp = np.linspace(0, 1, 64 * 64, dtype=np.float32).reshape(64, 64)
     try:
         decoder.decode(pictures.png(Image.fromarray(np.rint(ramp * 255).astype(np.uint8))))
         model.encode([ramp])
-        gate.check(ramp)
+        if gate:
+            gate.check(ramp)
     except RetrievalError as error:
         log.error("The first search will be slow: %s", type(error).__name__)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import numpy.typing as npt
 import streamlit as st
@@ -28,7 +30,7 @@ def control(archive: Archive) -> None:
                 st.multiselect(
                     name,
                     options,
-                    format_func=_plain,
+                    format_func=partial(_named, column),
                     key=_key(archive, column),
                     placeholder="All",
                     persist_state="session",
@@ -48,7 +50,12 @@ def allowed(archive: Archive) -> npt.NDArray[np.bool_] | None:
 
 
 def _options(archive: Archive, column: str) -> list[str]:
-    values = np.unique(archive.catalogue.column(column)).tolist()
+    return _values(archive.id, column, archive)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _values(archive_id: str, column: str, _archive: Archive) -> list[str]:
+    values = np.unique(_archive.catalogue.column(column)).tolist()
     return [value for value in values if not value.startswith(OWN_GROUP)]
 
 
@@ -65,5 +72,7 @@ def _key(archive: Archive, column: str) -> str:
     return f"only-{column}-{archive.id}"
 
 
-def _plain(value: str) -> str:
-    return words.plain(words.label(value) if value in words.LABELS else value or "Not known", 60)
+def _named(column: str, value: str) -> str:
+    """An option as plain text, which is what a menu shows; whole, as two must stay two."""
+    named = words.label(value) if column == "label" else value
+    return words.CONTROL.sub(" ", named) or "Not known"

@@ -6,24 +6,52 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from pages.common import words
+from retrieval.folding import Group
 from retrieval.hits import Hit, Hits
 
+RANKS_NAMED = 5
 
-def summary(hits: Hits, total: int) -> str:
-    """What the nearest cases are, as markdown: never a verdict."""
+
+def summary(hits: Hits, total: int, fitting: int) -> str:
+    """What the nearest cases are, as markdown: never a verdict.
+
+    fitting : how many of the archive's `total` cases the filter leaves.
+    """
     labels = Counter(hit.entry.label for hit in hits.hits)
+    patients = len({hit.entry.patient_id for hit in hits.hits})
     parts = ", ".join(
         f"{number} {words.plain(words.label(name))}" for name, number in labels.most_common()
     )
-    return f"**{len(hits)} nearest of {total:,}:** {parts}. Similar is not the same diagnosis."
-
-
-def scale(total: int, reach: int, middle: int, bits: int) -> str:
-    """What the strip of distances shows: how near the matches are for this archive."""
+    among = f"{total:,}" if fitting == total else f"{fitting:,} that fit the filter"
     return (
-        f"How far all {total:,} cases are: one bar for each number of differing bits (of {bits}). "
-        f"The matches lie in the shaded part, up to {reach}; half of all cases lie within {middle}."
+        f"**{len(hits)} nearest of {among}:** {parts}, from {words.count(patients, 'patient')}. "
+        "Similar is not the same diagnosis."
     )
+
+
+def rank(hit: Hit, hits: Hits) -> str:
+    """A case's rank among the matches, or among all cases."""
+    return f"{hit.rank}." if hit in hits.hits else f"Rank {hit.rank} of all cases:"
+
+
+def scale(hits: Hits, total: int, middle: int, *, filtered: bool) -> str:
+    """What the strip of distances shows: how near the matches are for this archive."""
+    whatever = ", whatever the filter" if filtered else ""
+    return (
+        f"How far all {total:,} cases are{whatever}: of {hits[0].bits} bits the nearest match "
+        f"differs in {hits[0].distance}, the last in {hits[len(hits) - 1].distance} (shaded), half "
+        f"of all cases in {middle} or fewer."
+    )
+
+
+def more(group: Group) -> str:
+    """The title of what stands behind a card, with the labels that are not the card's."""
+    label = group.first.entry.label
+    ranks = [str(hit.rank) for hit in group.folded]
+    other = {hit.entry.label for hit in group.folded} - {label}
+    named = ", ".join(words.plain(words.label(name), 30) for name in sorted(other))
+    listed = ", ".join(ranks[:RANKS_NAMED]) + (" …" if len(ranks) > RANKS_NAMED else "")
+    return f"Also {listed}{f': {named}' if named else ''}"
 
 
 def folded(patient: int, copies: int) -> str:
@@ -32,7 +60,7 @@ def folded(patient: int, copies: int) -> str:
     if patient:
         parts.append(f"{words.count(patient, 'more picture')} of this patient")
     if copies:
-        parts.append(words.count(copies, "near copy", "near copies"))
+        parts.append(f"{copies} with nearly the same code")
     return ", ".join(parts)
 
 
@@ -61,16 +89,16 @@ def trust(figure: Sequence[float], chance: float, by_label: Mapping[str, float])
 
 def chance(share: float) -> str:
     """Calibrated chance that a case has the query's finding."""
-    return f"same finding: {round(100 * min(max(share, 0.01), 0.99))} % likely"
+    return f"{round(100 * min(max(share, 0.01), 0.99))} % likely to share your scan's finding"
 
 
 def gap(hits: Hits, place: int) -> str:
     """How much farther the case after this one is."""
     following = hits[place + 1].distance if place + 1 < len(hits) else hits.beyond
     if following is None:
-        return "last case"
+        return "last of the list"
     step = following - hits[place].distance
-    return f"next {words.count(step, 'bit')} farther" if step else "next just as near"
+    return f"gap to the next {words.count(step, 'bit')}" if step else "no gap to the next"
 
 
 def tie(hits: Hits, distance: int) -> str:
@@ -86,7 +114,7 @@ def tie(hits: Hits, distance: int) -> str:
 def cut(hits: Hits) -> str:
     """Whether the end of the list separates cases of different distance."""
     if hits.beyond is None:
-        return "These are all the cases of the archive."
+        return "No further case fits."
     last = hits[len(hits) - 1].distance
     if hits.beyond == last:
         return f"The next case has the same distance ({last} bits): the list ends within a tie."

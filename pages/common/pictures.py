@@ -19,6 +19,7 @@ from retrieval.views import View
 
 CARD_SHAPES = {"CT": (480, 360), "X-ray": (400, 400)}  # pixels
 SYNTHETIC = "synthetic"
+HEADER_SECONDS = 3.0  # of a file among many
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ def decoder(purpose: str = "archive") -> Decoder:
 
     One for each purpose: an upload that runs into the time limit holds up no card.
     """
-    return Decoder()
+    return Decoder(timeout=HEADER_SECONDS) if purpose == "headers" else Decoder()
 
 
 def case_view(archive: Archive, entry: Entry) -> View | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import streamlit as st
 
 from pages.common import cards, engine, figures, phrases, pictures, strip, words
@@ -15,30 +17,35 @@ from retrieval.trust import Answer
 CARDS_A_PAGE = 20
 
 
-def show(context: Context, around: Around, query: engine.Query, *, filtered: bool) -> None:
-    """Summary, trust, the strip of all distances, and the cards."""
-    archive, hits = context.archive, context.hits
+def show(
+    context: Context, around: Around, query: engine.Query, mask: npt.NDArray[np.bool_] | None
+) -> None:
+    """Summary, trust, the strip of all distances, and the cards; `mask` (n,) as the filter says."""
+    archive, hits, filtered = context.archive, context.hits, mask is not None
     if not len(hits):
         st.info("No case of this archive fits the filter; show all cases again.")
         return
-    st.markdown(phrases.summary(hits, len(archive)))
+    fitting = len(archive) if mask is None else int(mask.sum())
+    st.markdown(phrases.summary(hits, len(archive), fitting))
     _trust(context, query, filtered=filtered)
-    strip.show(around.counts(), hits[len(hits) - 1].distance)
+    strip.show(around.counts(), hits, filtered=filtered)
     _pictures(archive, hits)
     groups = fold(hits, archive.codes)
+    shown = st.container()
     first, last = _page(len(groups), archive, query, hits)
-    with st.grid("auto", min_column_width=cards.WIDTH):
+    with shown, st.grid("auto", min_column_width=cards.WIDTH):
         for group in groups[first:last]:
             cards.card(group, context)
     if last >= len(groups):
         st.caption(phrases.cut(hits))
     else:
-        st.caption(f"Cards {first + 1} to {last} of {len(groups)}; more above.")
+        st.caption(f"Cards {first + 1} to {last} of {len(groups)}.")
 
 
 def _trust(context: Context, query: engine.Query, *, filtered: bool) -> None:
     """How good such rankings are, and whether this one is surer or less sure than most."""
-    if query.trained_on or any(hit.identical for hit in context.hits.hits):
+    if context.withheld:
+        st.caption(f"{context.withheld}: no figure and no chance is given.")
         return
     if filtered:
         st.caption(words.FILTERED)
@@ -50,10 +57,10 @@ def _trust(context: Context, query: engine.Query, *, filtered: bool) -> None:
 def _sureness(answer: Answer | None) -> None:
     if answer is None:
         return
-    if answer.novel:
-        st.warning(words.NOVEL)
-    elif not answer.current:
+    if not answer.current:
         st.caption(words.STALE)
+    elif answer.novel:
+        st.warning(words.NOVEL)
     elif answer.why:
         st.caption(words.plain(answer.why))
     elif not answer.answered:
@@ -77,6 +84,7 @@ def _page(cards_in_all: int, archive: Archive, query: engine.Query, hits: Hits) 
     pages = -(-cards_in_all // CARDS_A_PAGE)
     first = 0
     if pages > 1:
-        key = f"page-{archive.id}-{query.sha256[:16]}-{len(hits)}"
+        ids = tuple(hit.position for hit in hits.hits)
+        key = f"page-{archive.id}-{query.sha256[:16]}-{hash(ids)}"
         first = (st.pagination(pages, key=key) - 1) * CARDS_A_PAGE
     return first, min(first + CARDS_A_PAGE, cards_in_all)

@@ -13,28 +13,28 @@ import numpy.typing as npt
 import streamlit as st
 
 from pages.common import palette, phrases, words
+from retrieval.hits import Hits
 
 HEIGHT = 26  # pixels of a row of bars
 NAME_WIDTH = "8.5rem"
 
 
-def show(counts: Mapping[str, npt.NDArray[np.intp]], reach: int) -> None:
+def show(counts: Mapping[str, npt.NDArray[np.intp]], hits: Hits, *, filtered: bool) -> None:
     """A row of bars for each label; `counts` (bits + 1,) cases at each distance.
 
-    reach : distance of the last match, up to which the rows are shaded.
+    The rows are shaded up to the last of `hits`.
     """
-    together = sum(counts.values())
-    bits = len(together) - 1
+    together, reach = sum(counts.values()), hits[len(hits) - 1].distance
     farthest = int(np.flatnonzero(together)[-1])
     middle = int(np.searchsorted(np.cumsum(together), together.sum() / 2))
-    said = phrases.scale(int(together.sum()), reach, middle, bits)
+    said = phrases.scale(hits, int(together.sum()), middle, filtered=filtered)
     highest = max(int(table.max()) for table in counts.values())
     rows = [
         _row(words.label(name), table[: farthest + 1] / highest, reach, colour)
         for (name, table), colour in zip(counts.items(), _colours(len(counts)), strict=True)
     ]
     st.html(
-        f'<div role="img" aria-label="{escape(said, quote=True)}" style="font-size:0.8rem">'
+        '<div role="img" aria-label="Bars of distances, in words below" style="font-size:0.8rem">'
         f"{''.join(rows)}{_axis(farthest)}</div>"
     )
     st.caption(words.plain(said))

@@ -16,10 +16,12 @@ const TYPES = { uint8: Uint8Array, int16: Int16Array, uint16: Uint16Array };
 const SIDES = ["left", "right", "top", "bottom"];
 
 const viewers = new WeakMap();
+// How pictures of a group were left; of the tab, as a dialog's viewer is another one.
+const left = (globalThis.retrievalViewerLeft ??= new Map());
 
 // Streamlit calls this again in the same element when the data or the theme has changed.
 export default function mount({ parentElement, data }) {
-  const root = parentElement.querySelector(".viewer");
+  const root = parentElement.querySelector(".retrieval-viewer");
   let viewer = viewers.get(root);
   if (viewer && viewer.shows(data)) {
     viewer.rename(data);
@@ -114,6 +116,7 @@ class Pane {
     this.note.hidden = !this.note.textContent;
     this.times = [];
     this.reset();
+    this.recall();
     this.rename(data);
   }
 
@@ -171,6 +174,20 @@ class Pane {
     this.setWindow(this.data.windows[0]);
     this.setPlace({ zoom: 1, x: 0.5, y: 0.5 });
     this.stale = true;
+  }
+
+  remember() {
+    const { level, width, inverted, zoom, x, y } = this;
+    const { group, unit } = this.data;
+    if (group) left.set(group, { unit, level, width, inverted, zoom, x, y });
+  }
+
+  recall() {
+    const found = left.get(this.data.group);
+    if (!found || found.unit !== this.data.unit) return;
+    this.inverted = found.inverted;
+    this.setWindow(found);
+    this.setPlace(found);
   }
 
   setWindow({ level, width }) {
@@ -354,6 +371,7 @@ class Viewer {
     this.resize();
     this.listen();
     this.shareWindow(this.panes[0]);
+    this.panes.forEach((pane) => pane.setPlace(this.panes[0]));
     this.load();
   }
 
@@ -504,6 +522,7 @@ class Viewer {
 
   changed() {
     this.schedule();
+    this.panes.forEach((pane) => pane.remember());
     clearTimeout(this.speaking);
     this.speaking = setTimeout(() => this.speak(), QUIET);
   }
@@ -667,8 +686,8 @@ class Viewer {
   onDown(pane, event) {
     pane.canvas.focus({ preventScroll: true });
     pane.canvas.setPointerCapture(event.pointerId);
-    this.activate(pane);
     if (this.gesture && this.gesture.pane !== pane) return;
+    this.activate(pane);
     this.pointers.set(event.pointerId, this.at(pane, event));
     if (this.pointers.size > 2) return;
     if (this.pointers.size === 2) {
@@ -735,7 +754,7 @@ class Viewer {
   }
 
   onUp(pane, event) {
-    this.pointers.delete(event.pointerId);
+    if (!this.pointers.delete(event.pointerId)) return;
     this.gesture = null;
     if (event.pointerType === "touch") this.onLeave(pane);
   }

@@ -35,25 +35,32 @@ LEVEL = 1  # three to ten times as fast as 6, a tenth larger
 _FOLDER = Path(__file__).parent
 _mount = st.components.v2.component(
     "retrieval_viewer",
-    html='<div class="viewer"></div>',
+    html='<div class="retrieval-viewer"></div>',
     css=(_FOLDER / "viewer.css").read_text(encoding="utf-8"),
     js=(_FOLDER / "viewer.js").read_text(encoding="utf-8"),
+    isolate_styles=False,
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Pane:
-    """A picture to show: `title` stands above it, `alt` says what it is; both plain text."""
+    """A picture to show: `title` stands above it, `alt` says what it is; both plain text.
+
+    group : pictures of one group, such as the slices of a series, are opened in the window
+        and place that the one before was left in.
+    """
 
     title: str
     alt: str
     view: View
+    group: str = ""
 
 
 def show(panes: Sequence[Pane], *, key: str, height: int = 420) -> None:
     """Show one picture, or two to compare, each at most `height` pixels high.
 
-    A rerun with the same pictures keeps zoom and window; another picture resets them.
+    A rerun with the same pictures keeps zoom and window; another picture resets them,
+    unless it is of the same group.
     """
     if len(panes) not in (1, 2):
         raise ValueError(f"A viewer shows one picture or two, not {len(panes)}")
@@ -95,7 +102,8 @@ def _described(pane: Pane) -> dict[str, Any]:
     digest.update(values)
     name = digest.hexdigest()
     pixels = _packed(name, values)
-    return {**about, "id": name, "title": pane.title, "alt": pane.alt, "pixels": pixels}
+    named = {"title": pane.title, "alt": pane.alt, "group": pane.group}
+    return {**about, **named, "id": name, "pixels": pixels}
 
 
 @st.cache_data(scope="session", max_entries=8, show_spinner=False)

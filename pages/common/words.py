@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from retrieval.catalogue import Entry
 from retrieval.datasets import OWN_GROUP
-from retrieval.series import Series
+from retrieval.series import AS_GIVEN, Series
 
 PRODUCT = "Lung image retrieval"
 NOT_FOR_DIAGNOSIS = "Research and teaching; not for diagnosis."
@@ -22,8 +22,8 @@ NOVEL = (
     "was tried with. The list below means little."
 )
 UNSURE = (
-    "The nearest cases disagree about the finding more than for four of five scans this was tried "
-    "with, so no chance is shown."
+    "Too close to call: with every case weighed by its distance, the findings lie closer together "
+    "than for four of five scans this was tried with. No chance is shown."
 )
 STALE = "The archive has changed since chances were fitted to it, so none is shown."
 FILTERED = "The list is filtered; how far such lists can be trusted was measured without filters."
@@ -239,9 +239,22 @@ def series(number: int, one: Series) -> str:
 
 def slice_of(one: Series) -> str:
     """Title of the slider through a series."""
+    if one.order == AS_GIVEN:
+        return f"Picture (of {len(one.indices)}, in no known order)"
     return f"Slice (of {len(one.indices)}, ordered {one.order})"
+
+
+def strays(number: int) -> str:
+    """What is said of files that belong to no series."""
+    return f"{count(number, 'file')} without a place in a series: the last entry."
 
 
 def shortened(text: str, limit: int) -> str:
     """Text of at most `limit` characters; not yet safe as markdown or HTML."""
     return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
+
+
+def switched(archive: str, modality: str) -> str:
+    """Why another archive is searched than before, as markdown."""
+    kind = SCANS.get(modality, "scan")
+    return f"Changed to {plain(archive_title(archive), 60)}: the scan is a {kind}."

@@ -42,13 +42,14 @@ def decode(data: bytes, frame: int | None, limits: Limits) -> Scan:
     header = frames.header_of(dataset, limits)
     frames.check_length(dataset, header, native=not plugin)
     chosen = scans.choose_frame(header.frames, frame)
-    stored, photometric = frames.stored_values(dataset, plugin, chosen)
-    frames.lift_macros(dataset, chosen)
-    code = text(dataset, "Modality")
-    if stored.ndim == 3 or photometric == "PALETTE COLOR":
-        pixels, view, notes = rendering.colour(stored, dataset, photometric)
-    else:
-        pixels, view, notes = rendering.grey_values(stored, dataset, photometric, code)
+    with scans.of_frames(header.frames):
+        stored, photometric = frames.stored_values(dataset, plugin, chosen)
+        frames.lift_macros(dataset, chosen)
+        code = text(dataset, "Modality")
+        if stored.ndim == 3 or photometric == "PALETTE COLOR":
+            pixels, view, notes = rendering.colour(stored, dataset, photometric)
+        else:
+            pixels, view, notes = rendering.grey_values(stored, dataset, photometric, code)
     modality, spacing = MODALITIES.get(code, ""), places.spacing_of(dataset)
     view = replace(
         view,

@@ -4,7 +4,6 @@ import hashlib
 import math
 import re
 
-import numpy as np
 from pydicom import Dataset
 
 from retrieval import directions
@@ -21,8 +20,8 @@ def place_of(dataset: Dataset) -> Place | None:
     if not series or min(rows, columns) < 1:
         return None
     axes = _axes(dataset)
-    # Rounded: scanners write the same direction with other last digits in each slice.
-    turned = None if axes is None else (np.round(axes, 2) + 0.0).tolist()
+    # In letters: scanners write the same direction with other last digits in each slice.
+    turned = None if axes is None else directions.edges_of_axes(axes)
     token = hashlib.sha256(f"{series} {turned} {rows} {columns}".encode()).hexdigest()[:16]
     modality = MODALITIES.get(text(dataset, "Modality"), "")
     return Place(token, _position(dataset, axes), _number(dataset), modality, rows, columns)

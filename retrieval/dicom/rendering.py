@@ -21,8 +21,12 @@ from retrieval.views import View, Window
 
 COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "PALETTE COLOR")
 MOST_WINDOWS = 16
-# No brackets, quotes, colons or carets: a label, and no address, markup or person's name.
-WINDOW_NAME = re.compile(r"\w[\w +\-/.,()&]{0,39}")
+# A window's name is free text, which may name a person: only these words are repeated.
+_WORDS = (
+    "abdomen bone brain chest default hard harder head heart liver lung lungs mediastinum neck "
+    "normal parenchyma pelvis soft softer spine standard subdural thorax tissue window wide narrow"
+)
+WINDOW_NAME = re.compile(rf"(({'|'.join(_WORDS.split())})\d*[ _-]?)+", re.IGNORECASE)
 UNUSABLE_WINDOW = (
     "The window of this picture shows nothing of it; "
     "it was scaled from its darkest to its brightest value."

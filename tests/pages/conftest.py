@@ -4,6 +4,7 @@ import csv
 import io
 import uuid
 
+import numpy as np
 import pytest
 from PIL import Image
 from streamlit.runtime.caching import cache_data_api, cache_resource_api
@@ -12,7 +13,7 @@ from retrieval import archive as archives
 from retrieval.datasets import read_folder
 from retrieval.indexing import index
 from tests import small
-from tests.pages.visiting import HOSTILE
+from tests.pages.visiting import HOSTILE, sample_bytes
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +59,8 @@ def hostile_archive(tmp_path_factory, model):
 @pytest.fixture
 def drawn_scan():
     """A picture that is in no archive."""
+    levels = np.array(Image.open(io.BytesIO(sample_bytes())))
+    levels[:20, :20] = 9
     buffer = io.BytesIO()
-    Image.fromarray(small.picture("disk", 12345)).save(buffer, "PNG")
+    Image.fromarray(levels).save(buffer, "PNG")
     return buffer.getvalue()

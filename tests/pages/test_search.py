@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pages.common import pictures, words
+from pages.common import engine, pictures, words
 from retrieval import archive as archives
-from retrieval import hamming, scans
+from retrieval import hamming, scans, trust
 from retrieval.around import around
 from retrieval.sandbox import Decoder
 from retrieval.synthetic import write_ct_series
@@ -53,7 +53,10 @@ def test_the_list_is_the_archive_s_own_ranking():
 
 def test_another_k_searches_and_decodes_no_more(monkeypatch):
     searches = counted(monkeypatch, hamming, "distances")
-    app = uploaded(started(), sample_bytes())
+    monkeypatch.setattr(trust, "distances", hamming.distances)  # whoever asks is counted
+    calibrated = next(one for one in archives.shipped() if archives.open_archive(one).calibration)
+    app = control(started(), "archive").select(calibrated).run()
+    app = uploaded(app, sample_bytes())
     decodes = counted(monkeypatch, Decoder, "decode")
     assert len(searches) == 1
     for k in (5, 20):
@@ -165,10 +168,8 @@ def test_missing_pictures_are_said_once_and_on_each_card():
 
 def test_a_frame_can_be_chosen():
     random = np.random.default_rng(0)
-    frames = [Image.fromarray(random.integers(0, 255, (64, 96), np.uint8)) for _ in range(3)]
-    buffer = io.BytesIO()
-    frames[0].save(buffer, format="TIFF", save_all=True, append_images=frames[1:])
-    app = uploaded(started(), buffer.getvalue(), "stack.tif")
+    frames = [random.integers(0, 255, (64, 96), np.uint8) for _ in range(3)]
+    app = uploaded(started(), pages_of_a_tiff(*frames), "stack.tif")
     assert app.slider[0].value == 2 and "Frame 2 of 3" in app.slider[0].label
     before = distances(app)
     app = app.slider[0].set_value(1).run()
@@ -205,11 +206,49 @@ def test_another_picture_under_a_cases_name_is_not_shown(tmp_path, monkeypatch):
     assert pictures.picture(archive, entry) is None
 
 
-def test_a_scan_is_forgotten_by_start_again():
+def test_a_scan_is_forgotten_by_start_again(monkeypatch):
     app = uploaded(started(), sample_bytes())
+    app = start_again(app)
+    assert not ranks(app) and app.session_state["scan"] is None
+    decodes = counted(monkeypatch, Decoder, "decode")
+    assert ranks(uploaded(app, sample_bytes())) and len(decodes) == 1
+
+
+def start_again(app):
     app = next(one for one in app.button if one.label == "Start again").click().run()
-    assert not app.exception and not ranks(app)
-    assert app.session_state["scan"] is None
+    assert not app.exception
+    return app
+
+
+def test_a_scan_that_failed_can_be_forgotten_too():
+    app = uploaded(started(), b"not a picture")
+    assert app.error and app.session_state["scan"] is not None
+    app = start_again(app)
+    assert not app.error and app.session_state["scan"] is None
+
+
+def pages_of_a_tiff(*pages):
+    buffer = io.BytesIO()
+    first, *rest = [Image.fromarray(page) for page in pages]
+    first.save(buffer, format="TIFF", save_all=True, append_images=rest)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("blank", [0, 1])
+def test_another_frame_can_be_chosen_where_one_is_blank(blank):
+    random = np.random.default_rng(0)
+    pages = [random.integers(0, 255, (64, 96), np.uint8) for _ in range(3)]
+    pages[blank] = np.zeros((64, 96), np.uint8)
+    app = uploaded(started(), pages_of_a_tiff(*pages), "stack.tif")
+    app = app.slider[0].set_value(blank + 1).run()
+    assert len(app.error) == 1 and not ranks(app)
+    app = app.slider[0].set_value(3).run()
+    assert not app.error and ranks(app)
+
+
+def test_a_damaged_gate_refuses_no_search(monkeypatch):
+    monkeypatch.setattr(engine, "gate", lambda: None)
+    assert ranks(uploaded(started(), sample_bytes()))
 
 
 # reading the ranking
@@ -240,8 +279,9 @@ def test_the_nearest_case_of_another_finding_stands_beside(app_with_query):
     usual = max(labels, key=lambda label: (labels.count(label), -labels.index(label)))
     everything = archive.search(code_of(hits, archive), hits.sha256, len(archive))
     other = next(hit for hit in everything.hits if hit.entry.label != usual)
-    title = f"**Rank {other.rank}: {words.label(other.entry.label)}**"
-    assert title in [one.value for one in app.markdown]
+    shown = [one.value for one in app.markdown]
+    assert f":small[Rank {other.rank} of all cases]" in shown
+    assert f"**{words.label(other.entry.label)}**" in shown
 
 
 def code_of(hits, archive):
@@ -269,10 +309,10 @@ def test_a_filter_lists_only_what_fits(app_with_query):
     label = archive.labels[-1]
     app = next(one for one in app.multiselect if one.label == "Finding").select(label).run()
     assert not app.exception and ranks(app) == list(range(1, 11))
-    summary = next(one.value for one in app.markdown if one.value.startswith("**10 nearest"))
-    assert f"10 {words.label(label)}" in summary
+    fitting = int((archive.catalogue.column("label") == label).sum())
+    assert summary_of(app).startswith(f"**10 nearest of {fitting} that fit the filter:** 10 ")
     app = next(one for one in app.button if one.label == "Show all cases").click().run()
-    assert f"10 {words.label(label)}" not in summary_of(app)
+    assert summary_of(app).startswith(f"**10 nearest of {len(archive)}:**")
 
 
 def summary_of(app):
@@ -296,7 +336,30 @@ def test_compare_opens_the_pair(app_with_query):
         next(one for one in app.button if (one.key or "").startswith("compare-card")).click().run()
     )
     assert not app.exception and detailed(app) == 1
-    assert next(one for one in app.button if one.label == "Nearer case").disabled
+    assert next(one for one in app.button if one.label == "Previous case").disabled
+
+
+def test_under_a_filter_compare_shows_the_case_that_was_clicked(app_with_query):
+    app, _ = app_with_query
+    archive, _ = shipped_sample()
+    app = next(one for one in app.multiselect if one.label == "Finding").select(archive.labels[0])
+    app = app.run()
+    other = next(one for one in app.button if (one.key or "").startswith("compare-other"))
+    rank, picture = re.search(r"-(\d+)-(\w+)$", other.key).groups()
+    entry = next(one for one in archive.catalogue.entries() if one.id == picture)
+    app = other.click().run()
+    assert not app.exception
+    title = f"**Rank {rank} of all cases: {words.label(entry.label)}**"
+    assert any(one.value.startswith(title) for one in app.markdown)
+
+
+def test_compare_survives_a_shorter_list(app_with_query):
+    app, _ = app_with_query
+    for k in (50, 5):
+        app = control(app, "k").select(k).run()
+        last = [one for one in app.button if (one.key or "").startswith("compare-card")][-1]
+        app = last.click().run()
+        assert not app.exception and detailed(app) == int(last.key.split("-")[-2]) <= k
 
 
 def detailed(app):
