@@ -39,8 +39,9 @@ def test_from_a_dicom_file_to_the_ranked_list(server, page, tmp_path):
     ask(page, (HOSTILE, slices[1].read_bytes()))
     ranks = [int(text.split(".")[0]) for text in titles(page).all_inner_texts()]
     assert ranks[0] == 1 and ranks == sorted(set(ranks))
-    folded = page.get_by_role("button", name=re.compile(r"^\d+ more")).all_inner_texts()
-    assert len(ranks) + sum(int(text.split()[0]) for text in folded) == 10
+    folded = page.get_by_text(re.compile(r"^Also ranks? [\d, ]+")).all_inner_texts()
+    behind = [int(rank) for text in folded for rank in re.findall(r"\d+", text)]
+    assert sorted(ranks + behind) == list(range(1, 11))
     expect(page.get_by_text(words.OTHER_FINDING)).to_be_visible()
     expect(page.get_by_text("256 × 256 pixels, DICOM, CT")).to_be_visible()
     images = page.locator("[data-testid=stImage] img")
@@ -65,10 +66,18 @@ def test_a_series_is_windowed_stepped_through_and_compared(server, page, tmp_pat
     expect(page.get_by_text("W 400 L 40 HU").first).to_be_visible()
     page.keyboard.press("2")
     expect(page.get_by_text("W 1500 L -600 HU").first).to_be_visible()
+    page.keyboard.press("3")
     page.get_by_role("button", name="Compare").nth(1).click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_text(re.compile(r"^1\. .* bits differ"))).to_be_visible()
     expect(dialog.get_by_role("img")).to_have_count(2)
+    expect(dialog.get_by_text("W 2500 L 480 HU")).to_be_visible()  # as the scan was left
+    page.keyboard.press("Tab")
+    reached = set()
+    for _ in range(16):
+        reached.add(page.evaluate("document.activeElement.textContent"))
+        page.keyboard.press("Tab")
+    assert {"Lung", "Invert", "Link"} <= reached
     page.keyboard.press("n")
     expect(dialog.get_by_text(re.compile(r"^2\. .* bits differ"))).to_be_visible()
     page.keyboard.press("Escape")

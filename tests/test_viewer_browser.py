@@ -194,7 +194,7 @@ def test_the_wheel_zooms_a_focused_picture_and_else_scrolls_the_page(opened):
     page.mouse.wheel(0, 100)
     expect(page.locator(".mark.bottom.left")).to_have_text("Click, or hold Ctrl, to zoom")
     page.wait_for_function(
-        "([top]) => document.querySelector('[data-testid=stBidiComponentIsolated]')"
+        "([top]) => document.querySelector('.retrieval-viewer')"
         ".getBoundingClientRect().top < top - 50",
         arg=[top],
     )

@@ -52,12 +52,12 @@ def test_all_windows_of_the_header_with_their_names() -> None:
         **HU,
         WindowCenter=[40, -600, -500, 300],
         WindowWidth=[400, 1500, 1400, 2000],
-        WindowCenterWidthExplanation=["MEDIASTINUM", "LUNG", "Lung_soft 2", "BONE"],
+        WindowCenterWidthExplanation=["MEDIASTINUM", "LUNG", "Lung_soft2", "BONE"],
     )
     assert windows(scan.view) == [
         ("Lung", -600, 1500),
         ("MEDIASTINUM", 40, 400),
-        ("Lung_soft 2", -500, 1400),
+        ("Lung_soft2", -500, 1400),
         ("BONE", 300, 2000),
     ]
 

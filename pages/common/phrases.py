@@ -51,7 +51,7 @@ def more(group: Group) -> str:
     other = {hit.entry.label for hit in group.folded} - {label}
     named = ", ".join(words.plain(words.label(name), 30) for name in sorted(other))
     listed = ", ".join(ranks[:RANKS_NAMED]) + (" …" if len(ranks) > RANKS_NAMED else "")
-    return f"Also {listed}{f': {named}' if named else ''}"
+    return f"Also {'rank' if len(ranks) == 1 else 'ranks'} {listed}{f': {named}' if named else ''}"
 
 
 def folded(patient: int, copies: int) -> str:
