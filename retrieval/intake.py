@@ -194,20 +194,17 @@ class Gate:
 
         return StillView.load()
 
-    def check(self, pixels: FloatImage, pooled: Pooled | None = None) -> Finding:
-        """What a decoded picture, float32 (H, W) in [0, 1], looks like.
+    def check(self, pixels: FloatImage) -> Finding:
+        """What a decoded picture, float32 (H, W) in [0, 1], looks like."""
+        return self.check_features(self.look(pixels))
 
-        `pooled` are its pooled maps (P,), where the caller has them already.
-        """
-        return self.check_features(self.look(pixels, pooled))
-
-    def look(self, pixels: FloatImage, pooled: Pooled | None = None) -> Pooled:
+    def look(self, pixels: FloatImage) -> Pooled:
         """The pooled maps (P,) by which a picture is judged.
 
         A picture that looks like neither kind is looked at again without its outer
         parts, which may be the frame of a viewer; what is more like a scan counts.
         """
-        whole = self.view.pooled(pixels) if pooled is None else pooled
+        whole = self.view.pooled(pixels)
         if self.scores(whole[None]).neither[0] <= 0:
             return whole
         both = np.stack([whole, self.view.pooled(middle(pixels))])

@@ -227,7 +227,6 @@ def test_a_second_look_leaves_out_the_frame(gate):
     gate.__dict__["_view"] = Framed()
     pixels = np.zeros((50, 50), np.float32)
     assert gate.check_features(far).kind == "" and gate.check(pixels).kind == "CT"
-    assert gate.check(pixels, far).kind == "CT" and gate.look(pixels, scan) is scan
 
 
 def test_sources_of_pictures(tmp_path):
