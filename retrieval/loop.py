@@ -157,6 +157,31 @@ def class_numbers(labels: Sequence[str]) -> npt.NDArray[np.intp]:
     return numbers
 
 
+def batches(
+    labels: npt.NDArray[np.intp], patients: npt.NDArray[np.intp], recipe: Settings, epoch: int
+) -> Iterator[Rows]:
+    """Rows of each batch of one epoch: equally many of each label, no patient twice if it can be.
+
+    Two slices of one patient look alike anyway; drawing patients first keeps
+    the network from learning persons instead of findings.
+    """
+    random = np.random.default_rng((recipe.seed, epoch))
+    classes = np.unique(labels)
+    each = max(recipe.batch // len(classes), 2)
+    rows_of = {patient: np.flatnonzero(patients == patient) for patient in np.unique(patients)}
+    patients_of = [np.unique(patients[labels == label]) for label in classes]
+    for _ in range(max(len(labels) // (each * len(classes)), 1)):
+        yield np.concatenate(
+            [
+                [
+                    random.choice(rows_of[patient][labels[rows_of[patient]] == label])
+                    for patient in random.choice(group, each, replace=len(group) < each)
+                ]
+                for label, group in zip(classes, patients_of, strict=True)
+            ]
+        )
+
+
 def stack(scans: Sequence[FloatImage], spec: EncoderSpec) -> Tensor:
     """Scans of any size as one tensor (n, 1, spec.height, spec.width) in [0, 1]."""
     size = (spec.width, spec.height)

@@ -6,7 +6,7 @@ and takes every pair in it: a batch of 32 pictures is 496 pairs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from retrieval.encoder import (
     from_tensors,
     to_tensors,
 )
-from retrieval.loop import Progress, Rows, Task, check_limits, class_numbers, fit, stack
+from retrieval.loop import Progress, Task, batches, check_limits, class_numbers, fit, stack
 
 
 @dataclass(frozen=True)
@@ -116,28 +116,3 @@ def train(
     )
     fit(task, pictures, recipe, checkpoints=kept, progress=progress)
     return to_tensors(network.to(memory_format=torch.contiguous_format))
-
-
-def batches(
-    labels: npt.NDArray[np.intp], patients: npt.NDArray[np.intp], recipe: Recipe, epoch: int
-) -> Iterator[Rows]:
-    """Rows of each batch of one epoch: equally many of each label, no patient twice if it can be.
-
-    Two slices of one patient look alike anyway; drawing patients first keeps
-    the network from learning persons instead of findings.
-    """
-    random = np.random.default_rng((recipe.seed, epoch))
-    classes = np.unique(labels)
-    each = max(recipe.batch // len(classes), 2)
-    rows_of = {patient: np.flatnonzero(patients == patient) for patient in np.unique(patients)}
-    patients_of = [np.unique(patients[labels == label]) for label in classes]
-    for _ in range(max(len(labels) // (each * len(classes)), 1)):
-        yield np.concatenate(
-            [
-                [
-                    random.choice(rows_of[patient][labels[rows_of[patient]] == label])
-                    for patient in random.choice(group, each, replace=len(group) < each)
-                ]
-                for label, group in zip(classes, patients_of, strict=True)
-            ]
-        )

@@ -27,7 +27,7 @@ from retrieval.augmentation import sometimes_changed
 from retrieval.checkpoints import Checkpoints, device, run_identity
 from retrieval.encoder import EncoderSpec, FloatImage, to_tensors
 from retrieval.lite import FIXED_BLOCKS, POOLED, Learner, LiteNetwork, imagenet_body, pool
-from retrieval.loop import Progress, Rows, Task, check_limits, class_numbers, fit, stack
+from retrieval.loop import Progress, Rows, Task, batches, check_limits, class_numbers, fit, stack
 
 ENCODE_AT_ONCE = 16
 WARM_UP_STEPS = 60
@@ -98,7 +98,8 @@ def transfer(
     network = Learner(spec.features - spec.kept)
     network.body = imagenet_body()
     network = network.to(device(), memory_format=torch.channels_last)
-    task = _task(network, classes, spec, recipe)
+    people = np.unique(np.asarray(patients), return_inverse=True)[1]
+    task = _task(network, classes, people, spec, recipe)
     if kept is None or not kept.names():
         pooled = _centred(network, pictures)
         if recipe.epochs:
@@ -107,7 +108,9 @@ def transfer(
     return to_tensors(both_views(network.cpu(), pictures, spec))
 
 
-def _task(network: Learner, classes: Rows, spec: EncoderSpec, recipe: TransferRecipe) -> Task:
+def _task(
+    network: Learner, classes: Rows, people: Rows, spec: EncoderSpec, recipe: TransferRecipe
+) -> Task:
     trained = list(network.body.blocks[FIXED_BLOCKS:].requires_grad_(True).parameters())
     groups = [
         {"params": trained, "lr": recipe.learning_rate},
@@ -116,7 +119,7 @@ def _task(network: Learner, classes: Rows, spec: EncoderSpec, recipe: TransferRe
     numbers = torch.from_numpy(classes).to(device())
 
     def draw(epoch: int) -> Iterator[Rows]:
-        for rows in shuffled(len(classes), recipe, epoch):
+        for rows in batches(classes, people, recipe, epoch):
             yield np.tile(rows, 2)  # two copies of each picture, changed apart
 
     def outputs(copies: Tensor) -> Tensor:
@@ -130,18 +133,6 @@ def _task(network: Learner, classes: Rows, spec: EncoderSpec, recipe: TransferRe
 
     change = sometimes_changed((spec.height, spec.width), 1 - recipe.unchanged)
     return Task(network, groups, draw, change, outputs, loss)
-
-
-def shuffled(count: int, recipe: TransferRecipe, epoch: int) -> Iterator[Rows]:
-    """Rows of each batch of one epoch: every picture once, but for a last part of a batch.
-
-    Drawing patients first, as for the paper's network, cost a pretrained one 3 points
-    of P@10: most slices of a patient with many would hardly be seen.
-    """
-    rows = np.random.default_rng((recipe.seed, epoch)).permutation(count)
-    size = min(recipe.batch, count)
-    for start in range(0, count - size + 1, size):
-        yield rows[start : start + size]
 
 
 def _outputs(network: Learner, pooled: Tensor, recipe: TransferRecipe) -> Tensor:

@@ -9,7 +9,8 @@ import torch
 from retrieval.checkpoints import drop_checkpoints
 from retrieval.encoder import from_tensors, spec_named
 from retrieval.errors import DataError, SettingError, TrainingError
-from retrieval.training import Recipe, batches, contrastive_loss, train
+from retrieval.loop import batches
+from retrieval.training import Recipe, contrastive_loss, train
 from tests import small
 
 SPEC = spec_named("small")
