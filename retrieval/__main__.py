@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 from retrieval.errors import RetrievalError
 
 if TYPE_CHECKING:
+    from retrieval.archive import Archive
     from retrieval.evaluation import Evaluation
+    from retrieval.scans import Scan
 
 TRAINING_SETTINGS = {"seed": int, "epochs": int, "batch": int, "learning_rate": float}
 
@@ -339,9 +341,24 @@ def _add(options: argparse.Namespace) -> None:
     known = open_archive(options.archive).labels
     with _decoder() as decoder:
         archive = indexing.add(options.archive, options.files, options.label, read=decoder.read)
+        for file in options.files:
+            _warn_of_looks(file, decoder.read(file), archive)
     if options.label.strip() not in known:
         print(f"{options.label} is a new label; known before: {', '.join(known)}.", file=sys.stderr)
     print(f"Archive {archive.name} ({archive.id}) holds {len(archive)} cases.")
+
+
+def _warn_of_looks(file: Path, scan: Scan, archive: Archive) -> None:
+    """Say on stderr where a picture does not look like what the archive holds."""
+    from retrieval.intake import Gate
+
+    try:
+        looks = Gate.load().check(scan.pixels)
+    except RetrievalError as error:  # it warns, and stops nothing
+        print(error, file=sys.stderr)
+    else:
+        for warning in looks.warnings(archive.about["modality"]):
+            print(f"{file.name}: {warning}", file=sys.stderr)
 
 
 def _remove(options: argparse.Namespace) -> None:
@@ -362,6 +379,7 @@ def _search(options: argparse.Namespace) -> None:
     archive = open_archive(options.archive)
     with _decoder() as decoder:
         scan = read_one(options.scan, decoder.read)
+    _warn_of_looks(options.scan, scan, archive)
     model = archive.model()
     code = model.codes(model.encode([scan.pixels]))
     found = archive.search(code, scan.sha256, options.k, without_self=options.without_self)

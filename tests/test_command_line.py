@@ -44,7 +44,9 @@ def world(tmp_path_factory):
 
 def test_search_json(world):
     picture = world / "folder" / "images" / "00-0.png"
-    answer = json.loads(call("search", world / "archive", picture, "-k", 4, "--json").stdout)
+    done = call("search", world / "archive", picture, "-k", 4, "--json")
+    answer = json.loads(done.stdout)
+    assert "00-0.png: This looks like neither a chest CT slice" in done.stderr
     assert set(answer) == {"query", "hits"} and len(answer["query"]["sha256"]) == 64
     assert [hit["rank"] for hit in answer["hits"]] == [1, 2, 3, 4]
     assert set(answer["hits"][0]) == {
@@ -132,7 +134,8 @@ def test_prune_verify_add_remove(world, tmp_path):
     shutil.copytree(world / "archive", tmp_path / "archive")
     shutil.copytree(world / "model", tmp_path / "model")
     new = world / "folder" / "images" / "06-0.png"
-    call("add", tmp_path / "archive", new, "--label", "bar")
+    added = call("add", tmp_path / "archive", new, "--label", "bar")
+    assert "06-0.png: This looks like neither a chest CT slice" in added.stderr
     assert "21 cases is whole" in call("verify", tmp_path / "archive").stdout
     hit = json.loads(call("search", tmp_path / "archive", new, "-k", 1, "--json").stdout)["hits"][0]
     assert hit["identical"] and hit["label"] == "bar"
