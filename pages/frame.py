@@ -39,8 +39,8 @@ if archive is not None:
         st.space("small")
         st.caption(
             words.plain(
-                f"Archive {archive.name} ({archive.id}), model {model.name} ({model.id}), "
-                f"{archive.bits} bits. {words.NOT_FOR_DIAGNOSIS}"
+                f"Searched: archive {archive.name} ({archive.id}), model {model.name} "
+                f"({model.id}), {archive.bits} bits. {words.NOT_FOR_DIAGNOSIS}"
             )
         )
         engine.warm_up(archive)

@@ -13,6 +13,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     k = choices.count()
     if archive is not None:
         filters.control(archive)
+choices.note()
 
 left, right = st.columns([4, 8], gap="medium")
 with left:
@@ -31,7 +32,8 @@ if archive is not None and chosen is not None:
             frames = found.frames
         except RetrievalError as error:
             frames = getattr(error, "frames", 1)  # another frame may be readable
-            st.error(plain(str(error)), icon=":material/error:")
+            where = asked.frame_name(chosen, frames)
+            st.error(plain(f"{where}: {error}" if where else str(error)), icon=":material/error:")
 
 if found is None:
     with right:

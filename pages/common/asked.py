@@ -119,16 +119,20 @@ def frame(chosen: ChosenScan) -> int | None:
     return None if number is None else number - 1
 
 
+def frame_name(chosen: ChosenScan, frames: int) -> str:
+    """Which frame of a file with so many is asked about; empty for a file with one."""
+    return f"Frame {_frame_number(chosen, frames)} of {frames}" if frames > 1 else ""
+
+
 def frame_control(chosen: ChosenScan, frames: int) -> None:
     """The control that chooses a frame of a file with several."""
     if frames < 2:
         return
-    number = st.session_state.get(_frame_key(chosen)) or frames // 2 + 1
     st.slider(
-        f"Frame {number} of {frames} is used; choose another",
+        f"{frame_name(chosen, frames)} is asked about; choose another",
         min_value=1,
         max_value=frames,
-        value=number,
+        value=_frame_number(chosen, frames),
         key=_frame_key(chosen),
         persist_state="session",
     )
@@ -222,6 +226,11 @@ def _series_key(upload: Upload) -> str:
 
 def _slice_key(upload: Upload, chosen: Series) -> str:
     return f"slice-{upload.digest[:16]}-{chosen.indices[0]}"
+
+
+def _frame_number(chosen: ChosenScan, frames: int) -> int:
+    """The frame chosen, counted from 1; the middle one at first."""
+    return st.session_state.get(_frame_key(chosen)) or frames // 2 + 1
 
 
 def _frame_key(chosen: ChosenScan) -> str:

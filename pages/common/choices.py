@@ -33,10 +33,13 @@ def archive() -> Archive | None:
         persist_state="session",
         on_change=_own_choice,
     )
-    chosen = offered.get(name, next(iter(offered.values())))
+    return offered.get(name, next(iter(offered.values())))
+
+
+def note() -> None:
+    """Say that another archive was chosen for a scan than before."""
     if st.session_state.get(NOTE_KEY):
-        st.caption(st.session_state[NOTE_KEY])
-    return chosen
+        st.info(st.session_state[NOTE_KEY], icon=":material/swap_horiz:")
 
 
 def _own_choice() -> None:

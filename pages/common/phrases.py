@@ -36,11 +36,12 @@ def rank(hit: Hit, hits: Hits) -> str:
 
 def scale(hits: Hits, total: int, middle: int, *, filtered: bool) -> str:
     """What the strip of distances shows: how near the matches are for this archive."""
+    nearest = "the nearest that fits the filter" if filtered else "the nearest match"
     whatever = ", whatever the filter" if filtered else ""
     return (
-        f"How far all {total:,} cases are{whatever}: of {hits[0].bits} bits the nearest match "
-        f"differs in {hits[0].distance}, the last in {hits[len(hits) - 1].distance} (shaded), half "
-        f"of all cases in {middle} or fewer."
+        f"How far all {total:,} cases are{whatever}: half of them "
+        f"differ in {middle} or fewer of {hits[0].bits} bits, {nearest} in {hits[0].distance}, the "
+        f"last one shown in {hits[len(hits) - 1].distance} (shaded)."
     )
 
 

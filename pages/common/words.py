@@ -30,8 +30,9 @@ FILTERED = "The list is filtered; how far such lists can be trusted was measured
 ALL_SYNTHETIC = "All these cases are drawn by a program; they show no person."
 OTHER_FINDING = "Nearest case with another finding"
 OTHER_FINDING_HELP = (
-    "The case most like your scan among those whose finding differs from that of most matches, "
-    "whatever the filter. Look at it before you believe the list."
+    "The case most like your scan among those with another finding than most matches have (than "
+    "the nearest match, if findings share the lead), whatever the filter. Look at it before you "
+    "believe the list."
 )
 NOT_THE_SAME = "Similar is not the same diagnosis."
 TOO_MANY_FILES = "These files are larger than 1 GB together; choose fewer slices."
@@ -234,7 +235,7 @@ def printed_note(queries: int, protocol: str) -> str:
 
 def series(number: int, one: Series) -> str:
     """One series of an upload."""
-    return f"{number + 1}: {count(len(one.indices), 'picture')}, {one.order}"
+    return f"{number + 1}: {count(len(one.indices), 'file')}, {one.order}"
 
 
 def slice_of(one: Series) -> str:

@@ -242,6 +242,7 @@ def test_another_frame_can_be_chosen_where_one_is_blank(blank):
     app = uploaded(started(), pages_of_a_tiff(*pages), "stack.tif")
     app = app.slider[0].set_value(blank + 1).run()
     assert len(app.error) == 1 and not ranks(app)
+    assert app.error[0].value.startswith(f"Frame {blank + 1} of 3")
     app = app.slider[0].set_value(3).run()
     assert not app.error and ranks(app)
 
@@ -376,6 +377,7 @@ def test_the_archive_follows_what_the_file_shows():
     entry = next(one for one in xray.catalogue.entries() if one.split == "test")
     app = uploaded(started(), xray.picture(entry).read_bytes())
     assert control(app, "archive").value == "sample-xray" and distances(app)[0] == 0
+    assert any(one.value.startswith("Changed to") for one in app.info)
     app = control(app, "archive").select("sample-ct").run()
     assert ranks(app) and any("chest X-ray" in one.value for one in app.warning)
 
@@ -420,9 +422,9 @@ def test_pictures_of_two_series_are_chosen_from(tmp_path):
     app.run()
     series = app.selectbox[0]
     assert [one.split(":")[1].split(",")[0].strip() for one in series.options] == [
-        "3 pictures",
-        "2 pictures",
-        "1 picture",
+        "3 files",
+        "2 files",
+        "1 file",
     ]
     app = series.select_index(2).run()
     assert not app.exception and distances(app)[0] == 0
