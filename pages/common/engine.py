@@ -103,7 +103,8 @@ def withheld(query: Query, around: Around) -> str:
     if near and model_of(around.archive).saw(nearest.entry.sha256):
         return NEAR_TRAINED
     kind = around.archive.about.get("modality", "")
-    unlike = query.finding is not None and kind and query.finding.kind != kind
+    # also upside down or inverted: it was measured with scans the right way up
+    unlike = query.finding is not None and kind and query.finding.warnings(kind)
     return UNLIKE if unlike else ""
 
 

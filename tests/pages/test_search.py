@@ -387,6 +387,16 @@ def test_a_picture_that_is_no_chest_scan_is_searched_with_a_warning():
     assert any("neither a chest CT slice" in one.value for one in app.warning) and ranks(app)
 
 
+def test_an_inverted_scan_gets_a_warning_and_no_figure():
+    levels = 255 - np.array(Image.open(io.BytesIO(sample_bytes())))
+    buffer = io.BytesIO()
+    Image.fromarray(levels).save(buffer, "PNG")
+    app = uploaded(started(), buffer.getvalue())
+    assert ranks(app) and any("negative" in one.value for one in app.warning)
+    assert any(one.value.startswith(engine.UNLIKE) for one in app.caption)
+    assert not any("On new patients" in one.value for one in app.markdown)
+
+
 def noise(seed=0):
     buffer = io.BytesIO()
     random = np.random.default_rng(seed)
