@@ -14,7 +14,7 @@ MODULES = sorted((ROOT / "retrieval").rglob("*.py"))
 
 # Lower layers first; a module imports only from layers below its own.
 LAYERS = [
-    {"errors", "signatures", "views", "directions", "series"},
+    {"errors", "signatures", "views", "directions", "series", "printing"},
     {"greys"},
     {"viewing", "spots"},
     {"letters"},
@@ -69,6 +69,7 @@ HOMES = {
         "transfer",
     },
     "torchvision": {"augmentation"},
+    "matplotlib": {"printing"},
     "pydicom": {"dicom", "synthetic"},
     "sklearn": {"selection", "learning"},
     "faiss": {"hamming"},

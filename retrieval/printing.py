@@ -1,0 +1,64 @@
+"""What is drawn for paper: one style, two sizes of page, and a figure as the bytes of a file.
+
+matplotlib draws whatever leaves the screen, so that one drawing gives the page,
+the picture and the vector file. Its settings are global, hence the lock.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import matplotlib
+from matplotlib.backends.backend_pdf import PdfPages
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DPI = 300
+PAGES = {"A4": (8.27, 11.69), "Letter": (8.5, 11.0)}  # inches, upright
+STYLE = {
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+    "savefig.facecolor": "white",
+    "text.color": "black",
+    "axes.labelcolor": "black",
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same page on every machine
+    "font.size": 9,
+    "pdf.fonttype": 42,  # letters stay letters: they can be searched and copied
+    "svg.fonttype": "path",
+    "svg.hashsalt": "retrieval",  # the same drawing gives the same bytes
+}
+_LOCK = threading.RLock()
+
+
+@contextmanager
+def print_style() -> Iterator[None]:
+    """Draw and save within this: black on white, whatever the theme of the screen is."""
+    with _LOCK, matplotlib.rc_context(STYLE):
+        yield
+
+
+def as_bytes(figure: Figure, kind: str) -> bytes:
+    """A figure as a file of `kind`: "svg", "png" (300 dots an inch) or "pdf"."""
+    out = io.BytesIO()
+    with print_style():
+        figure.savefig(out, format=kind, dpi=DPI, metadata=_undated(kind))
+    return out.getvalue()
+
+
+def as_pdf(pages: Sequence[Figure]) -> bytes:
+    """Several figures as the pages of one PDF."""
+    out = io.BytesIO()
+    with print_style(), PdfPages(out, metadata=_undated("pdf")) as file:
+        for page in pages:
+            file.savefig(page)
+    return out.getvalue()
+
+
+def _undated(kind: str) -> dict[str, None]:
+    """No time of making in the file: the page itself says when, where it matters."""
+    return {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})
