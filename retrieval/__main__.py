@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from retrieval import commands as studies
 from retrieval.errors import RetrievalError
 
 if TYPE_CHECKING:
@@ -98,6 +99,9 @@ def _parser() -> argparse.ArgumentParser:
     search.add_argument("scan", type=Path, help="DICOM, PNG, JPEG, TIFF or BMP file")
     search.add_argument("-k", type=int, default=10, help="how many matches (default 10)")
     search.add_argument("--without-self", action="store_true", help="leave out the same picture")
+    search.add_argument(
+        "--region", metavar="X,Y,W,H", help="ask with a part of the scan, in shares of its sides"
+    )
     search.add_argument("--json", action="store_true")
 
     inspect = command(_inspect, "Say what each file is, or why it cannot be read.")
@@ -124,6 +128,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     lengths.add_argument("--protocol", default="official", help="official (new patients)")
     lengths.add_argument("--json", type=Path, metavar="OUT")
+
+    commands_of_their_own = {
+        "faithfulness": "Measure whether maps of evidence tell the truth: insertion and deletion.",
+        "refinement": "Measure what refining a search by two examples is worth.",
+        "regions": "Measure queries by a boxed region beside queries by the whole picture.",
+    }
+    for name, text in commands_of_their_own.items():
+        added = commands.add_parser(name, help=text, description=text)
+        getattr(studies, f"add_{name}")(added)
+        added.set_defaults(run=_study, study=name)
 
     calibrate = command(
         _calibrate, "Fit on held-out queries how far an archive's rankings can be trusted."
@@ -373,19 +387,22 @@ def _search(options: argparse.Namespace) -> None:
     from retrieval.archive import open_archive
     from retrieval.encoding import read_one
     from retrieval.errors import SearchError
+    from retrieval.regions import Region
 
     if options.k < 1:
         raise SearchError(f"Cannot show {options.k} matches; ask for at least 1.")
+    region = Region.parsed(options.region) if options.region else None
     archive = open_archive(options.archive)
     with _decoder() as decoder:
         scan = read_one(options.scan, decoder.read)
     _warn_of_looks(options.scan, scan, archive)
     model = archive.model()
-    code = model.codes(model.encode([scan.pixels]))
-    found = archive.search(code, scan.sha256, options.k, without_self=options.without_self)
+    code = model.codes(model.encode([region.crop(scan.pixels) if region else scan.pixels]))
+    sha256 = "" if region else scan.sha256  # a part is not the picture it was cut from
+    found = archive.search(code, sha256, options.k, without_self=options.without_self)
     if options.json:
         distance = hamming.distances(archive.codes, code)[0]
-        answer = trust.judge(archive, model, distance, scan.sha256)
+        answer = None if region else trust.judge(archive, model, distance, sha256)
         shown = found.json() if answer is None else answer.added_to(found.json())
         print(json.dumps(shown, indent=1))
         return
@@ -533,6 +550,14 @@ def _calibrate(options: argparse.Namespace) -> None:
     if not calibration.informative:
         print("The rankings say no more of a label than its share of the archive; "
               "chances will be those shares, and no query is answered.")  # fmt: skip
+
+
+def _study(options: argparse.Namespace) -> None:
+    """A command of `commands`: measure, write, print."""
+    _require_writable(options.json)
+    found = getattr(studies, options.study)(options, _progress)
+    _write_json(options.json, found)
+    print("\n".join(getattr(studies, f"{options.study}_lines")(found)))
 
 
 def _lengths(options: argparse.Namespace) -> None:

@@ -87,6 +87,16 @@ class PaperNetwork(nn.Module):
         """Features (B, rows) of pictures (B, 1, H, W)."""
         return self.full(self.stages(pictures).flatten(1))
 
+    def shares(self, picture: Tensor, coefficients: Tensor) -> tuple[Tensor, Tensor]:
+        """Where sum(coefficients * features) of one picture (1, 1, H, W) comes from, exactly.
+
+        coefficients (rows,) -> (map (h, w), constant): the map's sum and the constant
+        make that number, since layer 13 sums over the positions of the last map.
+        """
+        maps = self.stages(picture)[0]  # (128, h, w)
+        weights = (coefficients @ self.full.weight).view(maps.shape)
+        return (maps * weights).sum(dim=0), coefficients @ self.full.bias
+
     def layer_outputs(self, picture: Tensor) -> Iterator[tuple[str, tuple[int, ...]]]:
         """Name and output shape of each of the 13 layers, the input first."""
         yield "Input", tuple(picture.shape[1:])
@@ -141,6 +151,21 @@ class Encoder:
     def _one(self, picture: FloatImage) -> npt.NDArray[np.float32]:
         batch = torch.from_numpy(picture)[None, None]  # (1, 1, H, W)
         return self.network(batch.contiguous(memory_format=torch.channels_last))[0].numpy()
+
+    @torch.inference_mode()
+    def shares(
+        self, pixels: FloatImage, coefficients: npt.NDArray[np.float32]
+    ) -> tuple[FloatImage, float]:
+        """Where in a picture (H, W) the sum of coefficients (rows,) * features comes from.
+
+        A map (h, w) that covers the whole picture, and a constant: together they sum to
+        that number, up to rounding.
+        """
+        batch = torch.from_numpy(prepare(pixels, self.spec))[None, None]
+        found, constant = self.network.shares(
+            batch.contiguous(memory_format=torch.channels_last), torch.from_numpy(coefficients)
+        )
+        return found.numpy(), float(constant)
 
 
 @dataclass(frozen=True)

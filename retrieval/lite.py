@@ -142,6 +142,29 @@ def pool(front: Tensor, blocks: nn.ModuleList) -> Tensor:
     return torch.cat(parts, dim=1)
 
 
+def pooled_shares(front: Tensor, blocks: nn.ModuleList, weights: Tensor) -> Tensor:
+    """Each position's part (h, w) of weights (POOLED,) @ `pool`, on the finest tapped map's grid.
+
+    A mean is the sum of x / N. A spread s = sqrt(v + e) is (v + e) / s, and v the sum of
+    (x - mean)^2 / N. A coarser map's positions are spread evenly over the finer ones.
+    """
+    found = _stage_maps(front, blocks, STAGES[TAPS[0] :])
+    size = found[0].shape[2:]
+    total = torch.zeros(size, device=front.device)
+    for maps in found:
+        channels, cells = maps.shape[1], maps.shape[2] * maps.shape[3]
+        of_mean, of_spread, weights = weights.split(
+            [channels, channels, len(weights) - 2 * channels]
+        )
+        variance, mean = torch.var_mean(maps[0], dim=(1, 2), correction=0, keepdim=True)
+        from_spread = ((maps[0] - mean).square() + 1e-6) / (variance + 1e-6).sqrt()
+        share = torch.einsum("c,chw->hw", of_mean, maps[0])
+        share = (share + torch.einsum("c,chw->hw", of_spread, from_spread)) / cells
+        finer = nn.functional.interpolate(share[None, None], size, mode="nearest-exact")[0, 0]
+        total += finer * cells / finer.numel()
+    return total
+
+
 class Learner(nn.Module):
     """What is trained: the body, and a layer on its pooled maps, brought to mean 0 and spread 1."""
 
@@ -183,6 +206,27 @@ class LiteNetwork(nn.Module):
     def forward(self, pictures: Tensor) -> Tensor:
         """Features (B, rows) of pictures (B, 1, H, W), each averaged with its mirror image."""
         return self.full((self.pooled(pictures) + self.pooled(pictures.flip(3))) / 2)
+
+    def shares(self, picture: Tensor, coefficients: Tensor) -> tuple[Tensor, Tensor]:
+        """Where sum(coefficients * features) of one picture (1, 1, H, W) comes from, exactly.
+
+        coefficients (rows,) -> (map (h, w), constant): the map's sum and the constant
+        make that number. Pooled means and spreads are sums over positions.
+        """
+        weights = coefficients @ self.full.weight / self.spread  # (2 * POOLED,)
+        constant = coefficients @ self.full.bias - weights @ self.centre
+        as_is = self._shares_of_one(picture, weights)
+        mirrored = self._shares_of_one(picture.flip(3), weights)
+        return (as_is + mirrored.flip(1)) / 2, constant
+
+    def _shares_of_one(self, picture: Tensor, weights: Tensor) -> Tensor:
+        front = self.body.front(picture)
+        views = (self.body.blocks[FIXED_BLOCKS:], self.still)
+        parts = [
+            pooled_shares(front, blocks, part)
+            for blocks, part in zip(views, weights.split(POOLED), strict=True)
+        ]
+        return torch.stack(parts).sum(dim=0)
 
 
 def imagenet_body() -> LiteBody:

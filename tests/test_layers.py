@@ -16,6 +16,7 @@ MODULES = sorted((ROOT / "retrieval").rglob("*.py"))
 LAYERS = [
     {"errors", "signatures", "views", "directions", "series", "printing"},
     {"greys"},
+    {"regions"},
     {"viewing", "spots"},
     {"letters"},
     {
@@ -47,13 +48,23 @@ LAYERS = [
     {"loop"},
     {"training", "transfer"},
     {"archive", "encoding"},
-    {"around", "folding"},
+    {"around", "folding", "explain", "refining"},
     {"indexing", "evaluation", "intake_fitting"},
-    {"learning", "similarity", "audit", "printed", "intake_evaluation"},
+    {
+        "learning",
+        "similarity",
+        "audit",
+        "printed",
+        "intake_evaluation",
+        "faithfulness",
+        "refinement",
+        "region_study",
+    },
     {"trust", "choices"},
     {"columns"},
     {"lengths"},
     {"pipeline", "bench"},
+    {"commands"},
     {"__main__"},
 ]
 # dicom builds Scans, and scans asks it to where it meets a DICOM file

@@ -1,0 +1,135 @@
+"""Commands that measure what stands around a ranking: `__main__` adds them to its own.
+
+Each takes an archive and labelled queries, prints a few lines and, with --json,
+writes what it found.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from retrieval.storage import Json
+
+Counter = Callable[[str], Callable[..., None]]
+
+
+def add_faithfulness(command: argparse.ArgumentParser) -> None:
+    """What `faithfulness` takes."""
+    command.add_argument("archive", help="archive folder, or a shipped archive's name")
+    command.add_argument("--queries", type=Path, required=True, help="folder of pictures")
+    command.add_argument("--split", default="val", help="only queries of this split (val)")
+    command.add_argument("--pairs", type=int, default=60, help="how many pairs (default 60)")
+    command.add_argument("--json", type=Path, metavar="OUT")
+
+
+def faithfulness(options: argparse.Namespace, progress: Counter) -> Json:
+    """Measure whether the maps of evidence tell the truth."""
+    from retrieval import faithfulness as study
+    from retrieval.archive import open_archive
+    from retrieval.datasets import read_folder
+    from retrieval.sandbox import Decoder
+
+    archive = open_archive(options.archive)
+    folder = read_folder(options.queries).split([options.split])
+    with Decoder() as decoder:
+        found = study.measure(
+            archive,
+            archive.model(),
+            folder,
+            pairs=options.pairs,
+            read=decoder.read,
+            progress=progress("Pairs"),
+        )
+    return found.json()
+
+
+def faithfulness_lines(found: Json) -> list[str]:
+    """What `faithfulness` prints."""
+    from retrieval.tables import interval
+
+    first, second = found["deletion"], found["insertion"]
+    return [
+        f"{found['pairs']} pairs, split {', '.join(found['splits'])}; 95 % intervals over "
+        "patients.",
+        f"deletion falls faster than random for {interval(first['better_than_random'])} of the "
+        f"pairs, area gained {interval(first['area_gained'])}",
+        f"insertion rises faster than random for {interval(second['better_than_random'])} of the "
+        f"pairs, area gained {interval(second['area_gained'])}",
+    ]
+
+
+def add_refinement(command: argparse.ArgumentParser) -> None:
+    """What `refinement` takes."""
+    command.add_argument("archive", help="archive folder, or a shipped archive's name")
+    command.add_argument("--split", default="val", help="its cases of this split ask (val)")
+    command.add_argument("--json", type=Path, metavar="OUT")
+
+
+def refinement(options: argparse.Namespace, progress: Counter) -> Json:
+    """Measure what refining by two examples is worth."""
+    from retrieval import refinement as study
+    from retrieval.archive import open_archive
+
+    archive = open_archive(options.archive)
+    return study.measure(archive, archive.model(), options.split).json()
+
+
+def refinement_lines(found: Json) -> list[str]:
+    """What `refinement` prints."""
+    from retrieval.tables import interval
+
+    seen = found["queries_seen_in_training"]
+    lines = [
+        f"{found['queries']} queries, split {', '.join(found['splits'])}, the first case with and "
+        "the first without the query's label marked, and left out of both rankings.",
+        f"P@10 before {interval(found['before'])}, after {interval(found['after'])}, gain "
+        f"{interval(found['gain'])}",
+    ]
+    return [*lines, f"In-sample: the model was trained on {seen} of them."] if seen else lines
+
+
+def add_regions(command: argparse.ArgumentParser) -> None:
+    """What `regions` takes."""
+    command.add_argument("archive", help="archive folder, or a shipped archive's name")
+    command.add_argument("--queries", type=Path, required=True, help="folder of pictures")
+    command.add_argument("--split", default="test", help="only queries of this split (test)")
+    command.add_argument(
+        "--boxes", type=Path, help="table id,x,y,width,height (default: the one of COVID-CT)"
+    )
+    command.add_argument("--json", type=Path, metavar="OUT")
+
+
+def regions(options: argparse.Namespace, progress: Counter) -> Json:
+    """Measure queries by region beside queries by whole picture."""
+    from retrieval import region_study as study
+    from retrieval.archive import open_archive
+    from retrieval.datasets import read_folder
+    from retrieval.sandbox import Decoder
+
+    boxes = study.read_boxes(options.boxes or study.BOXES)
+    archive = open_archive(options.archive)
+    folder = read_folder(options.queries).split([options.split])
+    with Decoder() as decoder:
+        found = study.measure(
+            archive,
+            archive.model(),
+            folder,
+            boxes,
+            read=decoder.read,
+            progress=progress("Read"),
+        )
+    return found.json()
+
+
+def regions_lines(found: Json) -> list[str]:
+    """What `regions` prints."""
+    from retrieval.tables import interval
+
+    return [
+        f"{found['queries']} boxed queries against {found['archive']['count']} cases, chance "
+        f"{found['chance']:.3f}; 95 % intervals over patients.",
+        f"P@10 of whole pictures {interval(found['whole'])}, of regions "
+        f"{interval(found['region'])}, difference {interval(found['difference'])}",
+    ]

@@ -1,0 +1,102 @@
+"""Why two pictures are near: the bits that agree, and where in each picture they come from.
+
+A bit agrees where both features lie on one side of its threshold. How far a
+feature lies beyond it, in spreads of the archive, is its margin. Both encoders
+end in sums over positions (`encoder.Encoder.shares`), so the margins of all
+agreeing bits together split exactly into one number for each position.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from retrieval import hashing
+from retrieval.archive import Archive
+from retrieval.errors import ModelMismatch
+from retrieval.greys import FloatImage
+from retrieval.hashing import Features
+from retrieval.model import Model
+
+
+@dataclass(frozen=True, eq=False)
+class Agreement:
+    """The bits of two codes, in the order of the code.
+
+    agrees, above : bool (bits,), whether both lie on one side and, if so, above the threshold.
+    columns : intp (bits,), which of the encoder's features each bit is.
+    margins : float32 (2, bits), how far query and case lie from the threshold, in spreads of
+        the archive; positive above it.
+    """
+
+    agrees: npt.NDArray[np.bool_]
+    above: npt.NDArray[np.bool_]
+    columns: npt.NDArray[np.intp]
+    margins: npt.NDArray[np.float32]
+
+    @property
+    def strength(self) -> npt.NDArray[np.float32]:
+        """How firmly each bit agrees (bits,): the smaller of both margins, 0 where it differs."""
+        return np.where(self.agrees, np.abs(self.margins).min(axis=0), 0).astype(np.float32)
+
+    def strongest(self, count: int) -> npt.NDArray[np.intp]:
+        """Places of the most firmly agreeing bits, at most `count`; ties by place."""
+        order = np.argsort(-self.strength, kind="stable")
+        return order[: min(count, int(self.agrees.sum()))]
+
+
+@dataclass(frozen=True, eq=False)
+class Scales:
+    """What turns a feature into a margin: spread float32 (features,), of the archive's cases."""
+
+    model: Model
+    spread: npt.NDArray[np.float32]
+
+    @classmethod
+    def of(cls, archive: Archive, model: Model) -> Scales:
+        """From an archive's stored features; ModelMismatch if another model made them."""
+        archive.require(model)
+        spread = np.ones(len(model.ranking), dtype=np.float32)
+        stored = np.asarray(archive.features, dtype=np.float32).std(axis=0)
+        spread[archive.columns] = np.maximum(stored, 1e-6)
+        return cls(model, spread)
+
+    def agreement(self, query: Features, case: Features) -> Agreement:
+        """Compare features (F,) of a query and of a case, as the model computes them."""
+        model = self.model
+        columns = model.ranking[: model.bits]
+        rows = _places(model)
+        if query.shape != model.columns.shape or case.shape != model.columns.shape:
+            raise ModelMismatch(f"These features are not those of model {model.name}.")
+        both = np.stack([query, case]).astype(np.float32)[:, rows]
+        above = hashing.to_bits(both, model.thresholds[columns])
+        return Agreement(
+            agrees=above[0] == above[1],
+            above=above.all(axis=0),
+            columns=columns,
+            margins=(both - model.thresholds[columns]) / self.spread[columns],
+        )
+
+    def evidence(self, pixels: FloatImage, agreement: Agreement) -> FloatImage:
+        """Where in a picture (H, W) the agreeing bits come from: a map float32 (h, w).
+
+        Its sum is the sum of this picture's margins over the agreeing bits, each counted
+        towards the side that both lie on. What belongs to no position, constants and
+        thresholds, is spread evenly.
+        """
+        model = self.model
+        side = np.where(agreement.above, 1, -1) * agreement.agrees
+        weights = side / self.spread[agreement.columns]
+        coefficients = np.zeros(len(model.columns), dtype=np.float32)
+        coefficients[_places(model)] = weights
+        shares, constant = model.encoder.shares(pixels, coefficients)
+        rest = constant - float(weights @ model.thresholds[agreement.columns])
+        return (shares + rest / shares.size).astype(np.float32)
+
+
+def _places(model: Model) -> npt.NDArray[np.intp]:
+    """Where among the computed features each bit's stands."""
+    place = {int(column): row for row, column in enumerate(model.columns)}
+    return np.array([place[int(column)] for column in model.ranking[: model.bits]], dtype=np.intp)

@@ -1,0 +1,106 @@
+"""Maps of evidence: exact sums for both encoders, and the bits that agree."""
+
+import numpy as np
+import pytest
+
+from retrieval import hamming
+from retrieval.archive import open_archive
+from retrieval.encoder import Encoder, new_network, spec_named
+from retrieval.errors import ModelMismatch
+from retrieval.explain import Scales
+from retrieval.faithfulness import stored_features
+from retrieval.lite import LiteNetwork
+from tests import small
+
+
+@pytest.fixture(scope="module")
+def pixels():
+    return small.picture("disk", 3).astype(np.float32) / 255
+
+
+@pytest.mark.parametrize("name", ["small", "lite"])
+def test_shares_and_constant_sum_to_the_features(name, pixels):
+    encoder = encoder_named(name)
+    features = encoder.encode([pixels])[0].astype(np.float64)
+    random = np.random.default_rng(1)
+    for _ in range(3):
+        coefficients = random.normal(size=len(features)).astype(np.float32)
+        found, constant = encoder.shares(pixels, coefficients)
+        wanted = float(coefficients.astype(np.float64) @ features)
+        size = np.abs(coefficients * features).sum()
+        assert abs(found.sum(dtype=np.float64) + constant - wanted) < 1e-5 * size
+
+
+def encoder_named(name):
+    """An untrained encoder; the pretrained kind with a normalisation that is not the identity."""
+    import torch
+
+    torch.manual_seed(0)
+    spec = spec_named(name)
+    network = new_network(spec, rows=16).eval().requires_grad_(False)
+    if isinstance(network, LiteNetwork):
+        network.centre.normal_()
+        network.spread.uniform_(0.5, 2.0)
+    return Encoder(spec, network)
+
+
+def test_a_mirror_image_of_a_lite_query_has_the_mirrored_map(pixels):
+    encoder = encoder_named("lite")
+    coefficients = np.linspace(-1, 1, 16, dtype=np.float32)
+    square = np.ascontiguousarray(pixels[:, :72])  # is not resampled differently when mirrored
+    found, _ = encoder.shares(square, coefficients)
+    mirrored, _ = encoder.shares(np.ascontiguousarray(square[:, ::-1]), coefficients)
+    np.testing.assert_allclose(found, mirrored[:, ::-1], atol=1e-4)
+
+
+def test_a_change_in_one_corner_moves_the_paper_networks_map_there_alone(pixels):
+    encoder = encoder_named("small")
+    coefficients = np.ones(16, dtype=np.float32)
+    before, _ = encoder.shares(pixels, coefficients)
+    # Standardising spreads any change over the picture: a swap within a corner leaves it alone.
+    changed = pixels.copy()
+    changed[:8, :8] = changed[:8, :8][::-1, ::-1]
+    after, _ = encoder.shares(changed, coefficients)
+    moved = np.abs(after - before) > 1e-6
+    assert moved.any() and not moved[before.shape[0] // 2 :, before.shape[1] // 2 :].any()
+
+
+def test_agreeing_bits_are_those_of_the_codes(archive, model):
+    scales = Scales.of(archive, model)
+    rows = range(0, len(archive), 5)
+    for first in rows:
+        for second in rows:
+            found = scales.agreement(
+                stored_features(archive, model, first), stored_features(archive, model, second)
+            )
+            distance = hamming.distances(archive.codes[[first]], archive.codes[[second]])[0, 0]
+            assert archive.bits - found.agrees.sum() == distance
+            assert not (found.above & ~found.agrees).any()
+            assert (found.strength[~found.agrees] == 0).all()
+            assert (
+                found.strongest(3).tolist()
+                == sorted(
+                    np.flatnonzero(found.agrees).tolist(),
+                    key=lambda bit: (-found.strength[bit], bit),
+                )[:3]
+            )
+
+
+def test_a_map_sums_to_the_margins_of_the_agreeing_bits(archive, model, pixels):
+    scales = Scales.of(archive, model)
+    query = model.encode([pixels])[0]
+    found = scales.agreement(query, stored_features(archive, model, 0))
+    side = np.where(found.above, 1, -1)
+    wanted = sum(
+        side[bit] * found.margins[0, bit] for bit in range(archive.bits) if found.agrees[bit]
+    )
+    evidence = scales.evidence(pixels, found)
+    assert evidence.sum() == pytest.approx(wanted, rel=2e-3)  # features are rounded to 16 bits
+
+
+def test_features_of_another_model_are_refused(archive, model):
+    scales = Scales.of(archive, model)
+    with pytest.raises(ModelMismatch):
+        scales.agreement(np.zeros(3, np.float16), np.zeros(3, np.float16))
+    with pytest.raises(ModelMismatch):
+        Scales.of(open_archive("sample-ct"), model)
