@@ -4,7 +4,21 @@ from functools import partial
 
 import streamlit as st
 
-from pages.common import asked, cards, choices, compare, engine, filters, query, results, samples
+from pages.common import (
+    asked,
+    cards,
+    choices,
+    compare,
+    engine,
+    filters,
+    query,
+    region,
+    results,
+    samples,
+    steering,
+    takeaway,
+    visit,
+)
 from pages.common.words import plain
 from retrieval.errors import RetrievalError
 
@@ -13,7 +27,9 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     k = choices.count()
     if archive is not None:
         filters.control(archive)
+    visit.control()
 choices.note()
+steering.open_address(archive)
 
 left, right = st.columns([4, 8], gap="medium")
 with left:
@@ -21,14 +37,13 @@ with left:
     asked.controls()
 
 chosen = asked.scan()
+steering.keep_address(chosen)
 found, frames = None, 1
 if archive is not None and chosen is not None:
     with right:
         try:
             with st.skeleton(height=400):
-                found, around = engine.search(
-                    chosen.data, chosen.digest, archive, asked.frame(chosen)
-                )
+                found, around = steering.search(chosen, archive)
             frames = found.frames
         except RetrievalError as error:
             frames = getattr(error, "frames", 1)  # another frame may be readable
@@ -47,10 +62,14 @@ else:
         None if withheld else engine.judged(found, around),
         withheld,
         partial(compare.show, found),
+        partial(steering.menu, chosen),
     )
+    visit.remember(chosen, found, context)
     with right:
         query.oddities(found, archive)
+        steering.panel(chosen, archive)
         results.show(context, around, found, mask)
+        takeaway.control(chosen, context, found)
     with shown:
         query.picture(found)
 
@@ -60,6 +79,7 @@ if chosen is not None:
         asked.frame_control(chosen, frames)
 if found is not None:
     with shown:
+        region.control(chosen, found)
         query.facts(found)
         query.badge(context)
         query.counter_example(around, context)

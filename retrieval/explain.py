@@ -96,6 +96,12 @@ class Scales:
         return (shares + rest / shares.size).astype(np.float32)
 
 
+def stored_features(archive: Archive, model: Model, row: int) -> Features:
+    """Features (F,) of one case, in the order in which the model computes them."""
+    place = {int(column): number for number, column in enumerate(archive.columns)}
+    return np.asarray(archive.features[row])[[place[int(column)] for column in model.columns]]
+
+
 def _places(model: Model) -> npt.NDArray[np.intp]:
     """Where among the computed features each bit's stands."""
     place = {int(column): row for row, column in enumerate(model.columns)}

@@ -21,7 +21,7 @@ from retrieval.archive import Archive
 from retrieval.datasets import Folder, patient_group
 from retrieval.encoding import Progress, Reader, read_one
 from retrieval.errors import EvaluationError
-from retrieval.explain import Agreement, Scales
+from retrieval.explain import Agreement, Scales, stored_features
 from retrieval.greys import FloatImage
 from retrieval.hashing import Features
 from retrieval.metrics import Floats, bootstrap_interval, figure
@@ -130,12 +130,6 @@ def nearest_stranger(archive: Archive, model: Model, query: Features, patient: s
         raise EvaluationError(f"Archive {archive.name} holds no case of another patient.")
     distances[own] = archive.bits + 1
     return stored_features(archive, model, int(distances.argmin()))
-
-
-def stored_features(archive: Archive, model: Model, row: int) -> Features:
-    """Features (F,) of one case, in the order in which the model computes them."""
-    place = {int(column): number for number, column in enumerate(archive.columns)}
-    return np.asarray(archive.features[row])[[place[int(column)] for column in model.columns]]
 
 
 def curves_of_pair(

@@ -50,6 +50,9 @@ class Examples:
             raise SearchError("This case is an example already; undo that first.")
 
 
+NO_EXAMPLES = Examples()
+
+
 @dataclass(frozen=True, eq=False)
 class Space:
     """Margins of an archive's cases, float32 (n, bits): columns in the order of the code."""

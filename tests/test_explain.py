@@ -7,8 +7,7 @@ from retrieval import hamming
 from retrieval.archive import open_archive
 from retrieval.encoder import Encoder, new_network, spec_named
 from retrieval.errors import ModelMismatch
-from retrieval.explain import Scales
-from retrieval.faithfulness import stored_features
+from retrieval.explain import Scales, stored_features
 from retrieval.lite import LiteNetwork
 from tests import small
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from retrieval import faithfulness, scans
+from retrieval import explain, faithfulness, scans
 from retrieval.__main__ import main
 from retrieval.errors import EvaluationError
 from retrieval.faithfulness import GRID, STEPS, Faithfulness
@@ -69,7 +69,7 @@ def test_measured_on_a_folder_as_by_hand(archive, model, folder):
 def test_the_other_case_is_the_nearest_of_another_patient(archive, model):
     patients = archive.catalogue.column("patient_id")
     for row in range(0, len(archive), 7):
-        query = faithfulness.stored_features(archive, model, row)
+        query = explain.stored_features(archive, model, row)
         other = faithfulness.nearest_stranger(archive, model, query, patients[row])
         bits = np.unpackbits(archive.codes, axis=1)
         wanted = min(
@@ -77,7 +77,7 @@ def test_the_other_case_is_the_nearest_of_another_patient(archive, model):
             for case in range(len(archive))
             if patients[case] != patients[row]
         )[1]
-        np.testing.assert_array_equal(other, faithfulness.stored_features(archive, model, wanted))
+        np.testing.assert_array_equal(other, explain.stored_features(archive, model, wanted))
 
 
 def test_nothing_to_ask_is_refused(archive, model, folder):

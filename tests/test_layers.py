@@ -16,7 +16,8 @@ MODULES = sorted((ROOT / "retrieval").rglob("*.py"))
 LAYERS = [
     {"errors", "signatures", "views", "directions", "series", "printing"},
     {"greys"},
-    {"regions"},
+    {"regions", "heat"},
+    {"sheet"},
     {"viewing", "spots"},
     {"letters"},
     {
@@ -80,7 +81,7 @@ HOMES = {
         "transfer",
     },
     "torchvision": {"augmentation"},
-    "matplotlib": {"printing"},
+    "matplotlib": {"printing", "sheet", "heat"},
     "pydicom": {"dicom", "synthetic"},
     "sklearn": {"selection", "learning"},
     "faiss": {"hamming"},

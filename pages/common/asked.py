@@ -18,16 +18,30 @@ from retrieval.scans import LIMITS
 from retrieval.series import Series
 
 SCAN_KEY, ROUND_KEY, PROBLEM_KEY = "scan", "upload_round", "upload_problem"
-CHOICES = ("series-", "slice-", "frame-", "page-")  # what keys of an upload's choices start with
+CHOICES = (
+    "series-",
+    "slice-",
+    "frame-",
+    "page-",
+    "region-",
+    "examples-",
+    "part-",
+)  # what keys of an upload's choices start with
 SERIES_BYTES = 1 << 30  # all files of a folder together
 
 
 @dataclass(frozen=True, eq=False)
 class ChosenScan:
-    """The bytes that are asked about, and their SHA-256."""
+    """The bytes that are asked about, and their SHA-256.
+
+    case : id of the archived case they are of, if they are, in the archive named `home`. A case
+        whose picture is not here has no bytes: its stored features ask.
+    """
 
     data: bytes
     digest: str
+    case: str = ""
+    home: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +157,25 @@ def take_sample(archive: Archive, entry: Entry) -> None:
     _ask([_chosen(pictures.sample_bytes(archive, entry))])
 
 
+def take_case(archive: Archive, entry: Entry, name: str) -> None:
+    """Ask about a case of the archive offered under `name`, with its picture if that is here."""
+    path = archive.picture(entry)
+    data = path.read_bytes() if path is not None else b""
+    digest = hashlib.sha256(data or entry.sha256.encode()).hexdigest()
+    _ask([ChosenScan(data, digest, entry.id, name)])
+
+
+def restore(files: Sequence[ChosenScan]) -> None:
+    """Ask again about files of this visit."""
+    _ask(files)
+
+
+def files() -> tuple[ChosenScan, ...]:
+    """All files that were given at once with the scan asked about."""
+    upload = _upload()
+    return upload.files if upload else ()
+
+
 def clear() -> None:
     """Forget the scan and what followed from it."""
     _forget_choices()
@@ -175,7 +208,7 @@ def _ask(files: Sequence[ChosenScan]) -> None:
     st.session_state[SCAN_KEY] = Upload(tuple(files), _arranged(files))
     _empty_controls()
     first = scan()
-    if first is not None:
+    if first is not None and first.data and not first.case:
         choices.prefer(engine.kind(first.data, first.digest))
 
 

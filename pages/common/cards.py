@@ -22,7 +22,7 @@ class Context:
     """What every card of one ranking needs: the ranking, how far to trust it, what to do on click.
 
     withheld : why no figures for new patients are given, and no answer; or empty.
-    compare : shows a hit beside the query.
+    compare : shows a hit beside the query; steer : what else can be asked from a card.
     """
 
     archive: Archive
@@ -30,6 +30,7 @@ class Context:
     answer: Answer | None
     withheld: str
     compare: Callable[[Context, Hit], None]
+    steer: Callable[[Context, Hit], None]
 
 
 def card(group: Group, context: Context) -> None:
@@ -39,7 +40,9 @@ def card(group: Group, context: Context) -> None:
         facts(hit, context)
         _badges(hit, context.hits)
         st.markdown(_origin(hit))
-        compare_button(hit, context)
+        with st.container(horizontal=True, gap="xsmall"):
+            compare_button(hit, context)
+            context.steer(context, hit)
         if group.folded:
             _folded(group, context)
 

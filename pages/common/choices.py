@@ -61,6 +61,19 @@ def current_archive() -> Archive | None:
     return offered.get(st.session_state.get(ARCHIVE_KEY), first)
 
 
+def current_name() -> str:
+    """The name that the current archive is offered under; empty if there is none."""
+    offered, _ = shelf.offered()
+    chosen = st.session_state.get(ARCHIVE_KEY)
+    return chosen if chosen in offered else next(iter(offered), "")
+
+
+def set_name(name: str) -> None:
+    """Choose the archive offered under this name."""
+    st.session_state[ARCHIVE_KEY] = name
+    st.session_state[NOTE_KEY] = ""
+
+
 def chosen_name() -> str:
     """Name of the archive this visit has chosen; empty before there was a choice."""
     return st.session_state.get(ARCHIVE_KEY) or ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.common import cards, engine, phrases, pictures, query, viewer, words
+from pages.common import cards, engine, phrases, pictures, query, viewer, why, words
 from pages.common.cards import Context
 from retrieval.hits import Hit
 
@@ -25,15 +25,17 @@ def _dialog(asked: engine.Query, context: Context, hits: tuple[Hit, ...]) -> Non
     place = min(st.session_state[PLACE_KEY], len(hits) - 1)
     _steps(place, len(hits))
     chosen = hits[place]
-    panes = [query.pane(asked)]
+    panes = [query.pane(asked)] if asked.view is not None else []
     view = pictures.case_view(context.archive, chosen.entry)
     if view is not None:
         name = f"{phrases.rank(chosen, context.hits)} {words.finding(chosen.entry)}"
         panes.append(viewer.Pane(title=name, alt=f"Archived case, {name}", view=view))
-    viewer.show(panes, key="compare", height=HEIGHT)
+    if panes:
+        viewer.show(panes, key="compare", height=HEIGHT)
     if view is None:
         st.info(words.NO_PICTURE, icon=":material/image_not_supported:")
     cards.details(chosen, context)
+    why.section(asked, context.archive, chosen)
     st.caption(f"{words.NOT_THE_SAME} {words.NOT_FOR_DIAGNOSIS}")
 
 

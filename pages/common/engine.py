@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,11 +20,15 @@ from pages.common import pictures
 from retrieval import hamming, scans
 from retrieval.archive import Archive
 from retrieval.around import Around, arranged
-from retrieval.errors import RetrievalError
+from retrieval.catalogue import Entry
+from retrieval.errors import RetrievalError, SearchError
+from retrieval.explain import Scales, stored_features
 from retrieval.folding import nearly_identical
-from retrieval.hashing import Codes
+from retrieval.hashing import Codes, Features
 from retrieval.intake import Finding, Gate
 from retrieval.model import Model
+from retrieval.refining import NO_EXAMPLES, Examples, Space, code_of
+from retrieval.regions import Region
 from retrieval.sandbox import Decoder
 from retrieval.scans import Scan
 from retrieval.series import Place
@@ -35,6 +39,8 @@ from retrieval.views import View
 TRAINED_ON = "Used to train the model"
 NEAR_TRAINED = "Nearly a training picture"
 ARCHIVED = "This picture is in the archive itself"
+PART = "Only a part of the scan was asked about"
+REFINED = "The list follows your examples"
 UNLIKE = "This is not the kind of picture that this archive was measured with"
 
 log = logging.getLogger(__name__)
@@ -44,13 +50,15 @@ log = logging.getLogger(__name__)
 class Query:
     """What the pages know of the scan that is asked about.
 
-    sha256 : of its pixels; digest : of its file; code : (1, bytes); finding : whether it
-        looks like a chest scan, None if that cannot be checked.
+    sha256 : of its pixels; digest : of its file, empty for a stored case without its picture,
+        which has no view; features : (F,), of the whole scan or of its region; code : (1, bytes),
+        moved by the examples; finding : whether it looks like a chest scan, None if that
+        cannot be checked.
     """
 
     sha256: str
     digest: str
-    view: View
+    view: View | None
     format: str
     modality: str
     width: int
@@ -59,8 +67,11 @@ class Query:
     frame: int
     warnings: tuple[str, ...]
     trained_on: bool
+    features: Features
     code: Codes
     finding: Finding | None
+    region: Region | None = None
+    examples: Examples = NO_EXAMPLES
 
 
 def decoder() -> Decoder:
@@ -78,12 +89,82 @@ def _model(model_id: str, _archive: Archive) -> Model:
     return _archive.model()
 
 
-def search(data: bytes, digest: str, archive: Archive, frame: int | None) -> tuple[Query, Around]:
+def search(
+    data: bytes,
+    digest: str,
+    archive: Archive,
+    frame: int | None,
+    *,
+    region: Region | None = None,
+    examples: Examples = NO_EXAMPLES,
+) -> tuple[Query, Around]:
     """The query, and the archive around it; `digest` is the SHA-256 of `data`."""
     model = model_of(archive)
-    query = _read(digest, frame, model.id, data, model)
-    distances = _distances(digest, frame, archive.id, query.code, archive)
-    return query, arranged(archive, distances, query.sha256)
+    query = _read(digest, frame, model.id, region.key() if region else "", data, model, region)
+    return _ranked(query, archive, examples)
+
+
+def search_stored(
+    entry: Entry, archive: Archive, *, examples: Examples = NO_EXAMPLES
+) -> tuple[Query, Around]:
+    """The same for a case of the archive whose picture is not here: its stored features ask."""
+    model = model_of(archive)
+    rows = archive.catalogue.positions_of(entry.sha256)
+    if not rows:
+        raise SearchError(f"Archive {archive.name} holds no case {entry.id}; choose another.")
+    features = stored_features(archive, model, rows[0])
+    query = Query(
+        sha256=entry.sha256,
+        digest="",
+        view=None,
+        format="",
+        modality=archive.about.get("modality", ""),
+        width=0,
+        height=0,
+        frames=1,
+        frame=0,
+        warnings=(),
+        trained_on=model.saw(entry.sha256),
+        features=features,
+        code=np.asarray(archive.codes[rows[0] : rows[0] + 1]),
+        finding=None,
+    )
+    return _ranked(query, archive, examples)
+
+
+def _ranked(query: Query, archive: Archive, examples: Examples) -> tuple[Query, Around]:
+    if len(examples):
+        known = space(archive)
+        code = code_of(known.moved(known.of_query(query.features), examples))
+        query = replace(query, code=code, examples=examples)
+    distances = _distances(query.code.tobytes().hex(), archive.id, query.code, archive)
+    sha256 = "" if query.region else query.sha256  # a part is not the picture it was cut from
+    return query, arranged(archive, distances, sha256)
+
+
+def space(archive: Archive) -> Space:
+    """Where refining moves codes."""
+    return _space(archive.id, archive)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _space(archive_id: str, _archive: Archive) -> Space:
+    return Space.of(_archive, model_of(_archive))
+
+
+def scales(archive: Archive) -> Scales:
+    """What turns features into margins."""
+    return _scales(archive.id, archive)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _scales(archive_id: str, _archive: Archive) -> Scales:
+    return Scales.of(_archive, model_of(_archive))
+
+
+def scan(data: bytes, digest: str, frame: int | None) -> Scan:
+    """The scan that is asked about, decoded once."""
+    return _scan(digest, frame, data)
 
 
 def judged(query: Query, around: Around) -> Answer | None:
@@ -94,6 +175,10 @@ def judged(query: Query, around: Around) -> Answer | None:
 
 def withheld(query: Query, around: Around) -> str:
     """Why figures for new patients do not hold for this query; empty where they do."""
+    if len(query.examples):
+        return REFINED
+    if query.region is not None:
+        return PART
     if query.trained_on:
         return TRAINED_ON
     nearest = around.hits(1)[0]
@@ -147,9 +232,18 @@ def gate() -> Gate | None:
 
 
 @st.cache_resource(scope="session", max_entries=16, show_spinner=False)
-def _read(digest: str, frame: int | None, model_id: str, _data: bytes, _model: Model) -> Query:
+def _read(
+    digest: str,
+    frame: int | None,
+    model_id: str,
+    region_key: str,
+    _data: bytes,
+    _model: Model,
+    _region: Region | None,
+) -> Query:
     scan = _scan(digest, frame, _data)
     scans.check_searchable(scan)
+    features = _model.encode([_region.crop(scan.pixels) if _region else scan.pixels])
     return Query(
         sha256=scan.sha256,
         digest=digest,
@@ -162,14 +256,16 @@ def _read(digest: str, frame: int | None, model_id: str, _data: bytes, _model: M
         frame=scan.frame,
         warnings=scan.warnings,
         trained_on=_model.saw(scan.sha256),
-        code=_model.codes(_model.encode([scan.pixels])),
+        features=features[0],
+        code=_model.codes(features),
         finding=_intake(digest, frame, scan),
+        region=_region,
     )
 
 
 @st.cache_data(scope="session", max_entries=32, show_spinner=False)
 def _distances(
-    digest: str, frame: int | None, archive_id: str, _code: Codes, _archive: Archive
+    code: str, archive_id: str, _code: Codes, _archive: Archive
 ) -> npt.NDArray[np.int32]:
     return hamming.distances(_archive.codes, _code)[0]
 

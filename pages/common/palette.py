@@ -9,6 +9,7 @@ CHANCE = "#7F8C8D"
 PRINTED = "#C2589B"
 LABELS = ("#D55E00", "#009E73", "#9A7D0A", "#8E7CC3")
 LABEL_DASHES = ("dash", "dashdot", "longdash", "longdashdot")
+REGION = "#E69F00"  # framed in black: seen on any picture
 GRID = "rgba(127, 140, 141, 0.25)"
 
 IDENTICAL_BADGE = "green"

@@ -51,6 +51,18 @@ def _case_view(sha256: str, path: str, own: bool) -> View | None:
     return scan and scan.view
 
 
+def case_scan(archive: Archive, entry: Entry) -> Scan | None:
+    """A case's picture as the network sees it; None if it is not here."""
+    path = archive.picture(entry)
+    if path is None:
+        return None
+    try:
+        return _case_scan(entry.sha256, str(path), path.parent == archive.folder / COPIES)
+    except RetrievalError as error:
+        _log_unshown(entry, error)
+        return None
+
+
 def picture(archive: Archive, entry: Entry) -> bytes | None:
     """A case's picture as PNG, letterboxed to the shape of a card; None if it is not here."""
     path = archive.picture(entry)

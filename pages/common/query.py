@@ -16,11 +16,16 @@ VIEWER_HEIGHT = 380  # pixels
 
 def picture(query: engine.Query) -> None:
     """The scan in the viewer."""
+    if query.view is None:
+        st.info(f"{words.NO_PICTURE}; its stored code asks.", icon=":material/image_not_supported:")
+        return
     viewer.show([pane(query)], key="query", height=VIEWER_HEIGHT)
 
 
 def facts(query: engine.Query) -> None:
     """What the file says, and what was noticed while it was read."""
+    if query.view is None:
+        return
     said = [f"{query.width} × {query.height} pixels", query.format, query.modality]
     st.caption(words.plain(", ".join(fact for fact in said if fact)))
     for warning in query.warnings:

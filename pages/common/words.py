@@ -172,6 +172,12 @@ def plain(text: str, limit: int = 300) -> str:
     return LEADING_MARKUP.sub(r"\1\\\2", INLINE_MARKUP.sub(r"\\\1", line))
 
 
+def on_paper(markdown: str) -> str:
+    """What `plain` and bold type made, as the bare text it stands for."""
+    bare = markdown.replace("**", "").replace(WORD_JOINER, "")
+    return re.sub(r"\\(.)", r"\1", bare)
+
+
 def label(name: str) -> str:
     """A label in plain words; not yet safe as markdown."""
     words = name.replace("-", " ").replace("_", " ").strip()

@@ -1,0 +1,130 @@
+"""What a visitor takes away: one page, its picture, the table, and the address of a search."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from itertools import zip_longest
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+from PIL import Image
+
+from pages.common import asked, cards, engine, phrases, pictures, words
+from pages.common.cards import Context
+from retrieval.regions import Region
+
+DRAWN = 10  # pictures of cases on the page
+KINDS = {
+    "PDF, A4": ("pdf", "A4", "application/pdf"),
+    "PDF, Letter": ("pdf", "Letter", "application/pdf"),
+    "Picture (PNG)": ("png", "A4", "image/png"),
+    "Table (CSV)": ("csv", "A4", "text/csv"),
+}
+
+
+def control(chosen: asked.ChosenScan, context: Context, query: engine.Query) -> None:
+    """The downloads of this ranking, and its address where it has one."""
+    if not len(context.hits):
+        return
+    shown = st.popover("Take away", icon=":material/download:", on_change="rerun")
+    if not shown.open:
+        return
+    content = _content(chosen, context, query)
+    with shown:
+        for title, (kind, size, mime) in KINDS.items():
+            st.download_button(
+                title,
+                data=partial(_file, content, kind, size),
+                file_name=f"similar-cases.{kind}",
+                mime=mime,
+                key=f"take-{kind}-{size}",
+                icon=":material/download:",
+                on_click="ignore",
+                width="stretch",
+            )
+        st.caption(
+            "One page with your scan and the nearest cases. Burned-in text in a picture stays in "
+            "it: look before you pass it on."
+        )
+        if chosen.case:
+            st.caption("This page's address reopens this search:")
+            st.code(st.context.url or "", language=None, wrap_lines=True)
+        else:
+            st.caption("A scan of your own has no address: it is nowhere but in this visit.")
+
+
+@dataclass(frozen=True, eq=False)
+class Content:
+    """What a file is made of. It is made outside the page's run, where no session is known."""
+
+    context: Context
+    scan: npt.NDArray[np.uint8] | None
+    region: Region | None
+    pictures: tuple[bytes | None, ...]
+    searched: str
+    today: date
+
+
+def _content(chosen: asked.ChosenScan, context: Context, query: engine.Query) -> Content:
+    archive, model = context.archive, engine.model_of(context.archive)
+    own = None
+    if chosen.data:
+        own = engine.scan(chosen.data, chosen.digest, asked.frame(chosen)).preview(768)
+    return Content(
+        context=context,
+        scan=own,
+        region=query.region,
+        pictures=tuple(pictures.picture(archive, hit.entry) for hit in context.hits.hits[:DRAWN]),
+        searched=(
+            f"Archive {archive.name} ({archive.id}), model {model.name} ({model.id}), "
+            f"{archive.bits} bits."
+        ),
+        today=date.today(),
+    )
+
+
+def _file(content: Content, kind: str, size: str) -> bytes:
+    """A file, made when it is asked for, in memory."""
+    from retrieval.sheet import Line, Sheet  # matplotlib loads only for this
+
+    context, hits = content.context, content.context.hits
+    lines = [
+        Line(
+            rank=hit.rank,
+            id=hit.entry.id,
+            finding=words.finding(hit.entry),
+            patient=words.patient_group(hit.entry.patient_id),
+            distance=hit.distance,
+            bits=hit.bits,
+            chance=cards.chance_of(hit, context.answer),
+            picture=_greys(png),
+        )
+        for hit, png in zip_longest(hits.hits, content.pictures)
+    ]
+    total = len(context.archive)
+    sheet = Sheet(
+        lines=lines,
+        query=content.scan,
+        region=content.region,
+        searched=content.searched,
+        notes=[words.on_paper(phrases.summary(hits, total, total)), *_notes(context)],
+        date=f"{content.today:%d %B %Y}".lstrip("0"),
+    )
+    return sheet.file(kind, size)
+
+
+def _greys(png: bytes | None) -> npt.NDArray[np.uint8] | None:
+    return np.asarray(Image.open(io.BytesIO(png)).convert("L")) if png else None
+
+
+def _notes(context: Context) -> list[str]:
+    """Sentences on how far to trust the page."""
+    if context.withheld:
+        return [f"{context.withheld}: no figure and no chance is given."]
+    if any(cards.chance_of(hit, context.answer) is not None for hit in context.hits.hits):
+        return ["The chance of the same finding was fitted on scans that the model never saw."]
+    return ["No chance of the same finding is given for this scan."]

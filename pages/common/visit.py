@@ -1,0 +1,101 @@
+"""The searches of this visit, to go back to; forgotten with the tab."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import streamlit as st
+
+from pages.common import asked, choices, engine, words
+from pages.common.cards import Context
+
+KEY = "visit"
+MOST = 8
+BYTES = 128 << 20  # of all files that are remembered together
+THUMB = 96  # pixels
+
+
+@dataclass(frozen=True, eq=False)
+class Past:
+    """One search: the files, the archive's name, a small picture, and what came first."""
+
+    files: tuple[asked.ChosenScan, ...]
+    archive: str
+    at: str
+    nearest: str
+    thumb: bytes | None
+
+    @property
+    def size(self) -> int:
+        """Bytes of its files."""
+        return sum(len(file.data) for file in self.files)
+
+    def same(self, other: Past) -> bool:
+        """Whether it asks the same of the same archive."""
+        ours, theirs = (tuple(file.digest for file in one.files) for one in (self, other))
+        return ours == theirs and self.archive == other.archive
+
+
+def remember(chosen: asked.ChosenScan, query: engine.Query, context: Context) -> None:
+    """Put this search first; the oldest, and what is too large to keep, is let go."""
+    if not len(context.hits):
+        return
+    thumb = None
+    if chosen.data:
+        scan = engine.scan(chosen.data, chosen.digest, asked.frame(chosen))
+        thumb = scan.png(THUMB)
+    nearest = words.finding(context.hits[0].entry)
+    now = Past(asked.files(), choices.current_name(), f"{time.strftime('%H:%M')}", nearest, thumb)
+    past = [one for one in _past() if not one.same(now)]
+    st.session_state[KEY] = _bounded((now, *past))
+
+
+def _bounded(past: tuple[Past, ...]) -> tuple[Past, ...]:
+    kept: list[Past] = []
+    total = 0
+    for one in past[:MOST]:
+        total += one.size
+        if kept and total > BYTES:
+            break
+        kept.append(one)
+    return tuple(kept)
+
+
+def control() -> None:
+    """The searches before this one, each one click away."""
+    past = _past()
+    if not past:
+        return
+    with st.popover("Earlier searches", icon=":material/history:"):
+        for number, one in enumerate(past):
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                if one.thumb:
+                    st.image(one.thumb, width=64, output_format="PNG", alt=f"Search of {one.at}")
+                st.markdown(
+                    f":small[{one.at}, {words.plain(words.archive_title(one.archive), 40)}  \n"
+                    f"nearest: {words.plain(one.nearest, 40)}]"
+                )
+                st.button(
+                    "Ask again",
+                    key=f"again-{number}-{one.files[0].digest[:12]}-{one.archive}",
+                    on_click=_restore,
+                    args=(one,),
+                )
+        st.caption("Kept for this visit only, in memory; gone when the tab closes.")
+        st.button("Forget them", icon=":material/delete:", on_click=forget)
+
+
+def forget() -> None:
+    """Drop all of them."""
+    st.session_state[KEY] = ()
+
+
+def _restore(one: Past) -> None:
+    choices.set_name(one.archive)
+    asked.restore(one.files)
+    choices.set_name(one.archive)  # asking may prefer another archive
+
+
+def _past() -> tuple[Past, ...]:
+    return st.session_state.get(KEY, ())
