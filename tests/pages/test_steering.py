@@ -1,0 +1,177 @@
+"""Asking better, taking away and going back, without a browser."""
+
+import io
+import threading
+
+import numpy as np
+from PIL import Image
+
+from pages.common import region, steering, takeaway, visit, words
+from retrieval import archive as archives
+from retrieval.refining import Examples, Space, code_of
+from retrieval.regions import Region
+from tests.pages.visiting import (
+    control,
+    ranks,
+    rows,
+    sample_bytes,
+    shipped_sample,
+    started,
+    texts,
+    uploaded,
+    without_pictures,
+)
+
+
+def key_of(app, start):
+    return next(key for key in app.session_state.filtered_state if str(key).startswith(start))
+
+
+def asked(app):
+    return app.session_state["scan"].files[0]
+
+
+def pressed(app, label):
+    return next(one for one in app.button if one.label == label).click().run()
+
+
+def test_examples_move_the_list_and_undo_moves_it_back():
+    archive, entry = shipped_sample()
+    app = uploaded(started(), sample_bytes())
+    before = rows(app)
+    space = Space.of(archive, archive.model())
+    own = archive.catalogue.positions_of(entry.sha256)[0]
+    far = int(np.argmax(np.abs(space.margins - space.margins[own]).sum(axis=1)))
+    key = f"examples-{asked(app).digest[:16]}-{archive.id}"
+    app.session_state[key] = (Examples((far,)),)
+    app.run()
+    code = code_of(space.moved(space.margins[own], Examples((far,))))
+    wanted = archive.search(code, entry.sha256, 10)
+    assert rows(app) == [(hit.rank, hit.distance) for hit in wanted.hits] != before
+    assert any("Refined by 1 example" in text for text in texts(app))
+    assert any("follows your examples" in text for text in texts(app))
+    app = pressed(app, "Undo the last")
+    assert rows(app) == before and not app.exception
+
+
+def test_a_part_is_a_search_of_the_crop(tmp_path):
+    archive, entry = shipped_sample()
+    part = Region(0.25, 0.25, 0.5, 0.5)
+    app = uploaded(started(), sample_bytes())
+    app.session_state[f"region-{asked(app).digest[:16]}-None"] = part
+    app.run()
+    with Image.open(archive.picture(entry)) as picture:
+        pixels = np.asarray(picture.convert("L"), dtype=np.float32) / 255
+    model = archive.model()
+    wanted = archive.search(model.codes(model.encode([part.crop(pixels)])), "", 10)
+    assert rows(app) == [(hit.rank, hit.distance) for hit in wanted.hits]
+    assert not any("Identical picture" in text for text in texts(app))
+    assert any(region.described(part) == text for text in texts(app))
+    app = pressed(app, "Use the whole scan")
+    assert rows(app)[0] == (1, 0)
+
+
+def test_a_link_opens_a_case_with_its_picture():
+    _, entry = shipped_sample()
+    app = started()
+    app.query_params[steering.CASE] = entry.id
+    app.run()
+    assert not app.exception and rows(app)[0] == (1, 0)
+    assert app.query_params[steering.CASE] in (entry.id, [entry.id])
+
+
+def test_a_link_opens_a_case_without_its_picture():
+    archive = without_pictures()
+    entry = archive.catalogue.entries([3])[0]
+    app = control(started(), "archive").select(archive.name).run()
+    app.query_params[steering.CASE] = entry.id
+    app.run()
+    assert not app.exception and rows(app)[0] == (1, 0)
+    assert any("its stored code asks" in text for text in texts(app))
+    position = archive.catalogue.positions_of(entry.sha256)[0]
+    wanted = archive.search(archive.codes[position : position + 1], entry.sha256, 10)
+    assert rows(app) == [(hit.rank, hit.distance) for hit in wanted.hits]
+
+
+def test_a_link_to_no_case_is_one_sentence():
+    app = started()
+    app.query_params[steering.CASE] = "[x](http://evil.example)"
+    app.run()
+    assert not app.exception and len(app.error) == 1
+    assert "holds no case" in app.error[0].value and "](http://" not in app.error[0].value
+    assert steering.CASE not in app.query_params
+
+
+def test_earlier_searches_come_back_and_are_forgotten():
+    archive, _ = shipped_sample()
+    entries = [one for one in archive.catalogue.entries() if archive.picture(one)]
+    app = uploaded(started(), archive.picture(entries[0]).read_bytes())
+    first = rows(app)
+    app = uploaded(app, archive.picture(entries[-1]).read_bytes())
+    assert rows(app) != first
+    app.run()
+    again = [one for one in app.button if one.label == "Ask again"]
+    assert len(again) == 2
+    app = again[-1].click().run()
+    assert rows(app) == first and not app.exception
+    app.run()
+    app = pressed(app, "Forget them")
+    assert len(app.session_state[visit.KEY]) <= 1  # the search on screen is the only one left
+
+
+def test_no_other_visit_sees_what_this_one_asked():
+    uploaded(started(), sample_bytes())
+    other = started()
+    assert visit.KEY not in other.session_state or not other.session_state[visit.KEY]
+    assert not [one for one in other.button if one.label == "Ask again"]
+
+
+def test_what_is_remembered_is_bounded():
+    def past(number, size):
+        file = type("File", (), {"data": b"x" * size, "digest": str(number)})
+        return visit.Past((file,), "a", "12:00", "n", None)
+
+    many = tuple(past(number, 10) for number in range(30))
+    assert len(visit._bounded(many)) == visit.MOST
+    large = (past(0, visit.BYTES + 1), past(1, 1))
+    assert visit._bounded(large) == large[:1]
+
+
+def test_the_page_to_take_away_is_made_outside_a_session():
+    """Streamlit makes downloads in another thread, which knows no session."""
+    archive, _ = shipped_sample()
+    hits = archive.search(archive.codes[:1], archive.catalogue.entries([0])[0].sha256, 12)
+    content = takeaway.Content(
+        context=type("Context", (), {"archive": archive, "hits": hits, "answer": None,
+                                     "withheld": "Withheld"}),
+        scan=np.zeros((20, 30), np.uint8),
+        region=None,
+        pictures=tuple(archive.picture(hit.entry).read_bytes() for hit in hits.hits[:10]),
+        searched=f"Archive {archive.name} ({archive.id})",
+        today=takeaway.date(2026, 11, 27),
+    )  # fmt: skip
+    made = {}
+
+    def make():
+        for kind, size, _ in takeaway.KINDS.values():
+            made[kind, size] = takeaway._file(content, kind, size)
+
+    thread = threading.Thread(target=make)
+    thread.start()
+    thread.join()
+    assert made["pdf", "A4"].startswith(b"%PDF") and made["pdf", "A4"] != made["pdf", "Letter"]
+    assert Image.open(io.BytesIO(made["png", "A4"])).size == (2481, 3507)
+    assert made["csv", "A4"].decode("utf-8-sig").count(archive.catalogue.entries([0])[0].id) == 1
+
+
+def test_bare_text_of_safe_markdown():
+    for text in ("a*b_[c](d) <e> $f$", "1. first", "x:red[y] @z www.a.b", "plain"):
+        assert words.on_paper(words.plain(text)) == text
+
+
+def test_the_shipped_archives_share_no_search_by_case():
+    """A case's address names it in one archive: others answer with their own cases."""
+    ids = [set(archives.open_archive(name).catalogue.column("id").tolist())
+           for name in ("sample-ct", "sample-xray", "covid-ct", "pneumonia-xray")]  # fmt: skip
+    assert sum(len(one) for one in ids) == len(set().union(*ids))
+    assert ranks(uploaded(started(), sample_bytes()))
