@@ -50,7 +50,8 @@ LAYERS = [
     {"training", "transfer"},
     {"archive", "encoding"},
     {"around", "folding", "explain", "refining"},
-    {"indexing", "evaluation", "intake_fitting"},
+    {"indexing", "evaluation", "intake_fitting", "teaching"},
+    {"scoring"},
     {
         "learning",
         "similarity",

@@ -58,6 +58,14 @@ SEARCH = PageWords(
     "Find similar chest scans",
     "Give a CT slice or a chest X-ray and see the most similar archived cases, nearest first.",
 )
+TEACH = PageWords(
+    "teach.py",
+    "teach",
+    "Teach",
+    ":material/school:",
+    "Look, commit, compare",
+    "Unknown cases and look-alikes from an archive: commit first, then see what is similar.",
+)
 EVALUATION = PageWords(
     "evaluation.py",
     "evaluation",
@@ -82,7 +90,7 @@ METHOD = PageWords(
     "How it works",
     "From a scan to a short code, and from codes to a ranked list.",
 )
-PAGES = (SEARCH, EVALUATION, ARCHIVE, METHOD)
+PAGES = (SEARCH, TEACH, EVALUATION, ARCHIVE, METHOD)
 
 ARCHIVES = {
     "sample-ct": "Synthetic CT sample",

@@ -1,0 +1,295 @@
+"""A teaching session: its link, the question on screen, and the reader's answers."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+from pages.common import engine, pictures, words
+from retrieval import hamming, teaching
+from retrieval.archive import Archive
+from retrieval.catalogue import Entry
+from retrieval.scoring import CONFIDENCES, Answer
+from retrieval.teaching import Pool, Question
+
+KIND_KEY, COUNT_KEY, SEED_KEY, LARGE_KEY = "kind", "n", "seed", "large"
+COUNTS = (5, 10, 20)
+STATE_KEY = "lesson"
+TITLES = {
+    "unknown": "Unknown case",
+    "look-alikes": "Look-alikes",
+    "odd-one-out": "Odd one out",
+}
+CONFIDENCE_KEYS = dict(zip(CONFIDENCES, ("a", "s", "d"), strict=True))
+SMALL, LARGE = 560, 860  # pixels, of a single picture
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a link says of a session."""
+
+    kind: str
+    count: int
+    seed: int
+    large: bool
+
+
+@dataclass(eq=False)
+class State:
+    """How far a reader is; of this visit only."""
+
+    key: str
+    answers: list[Answer] = field(default_factory=list)
+    first: str = ""
+    confidence: str = ""
+    final: str = ""
+    since: float = field(default_factory=time.monotonic)
+    seconds: float = 0.0
+
+    def done(self, count: int) -> bool:
+        """Whether every question was answered and left."""
+        return len(self.answers) >= count
+
+
+def plan() -> Plan:
+    """The controls of a session; what they say stands in the address."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        kind = st.segmented_control(
+            "Session",
+            teaching.KINDS,
+            format_func=TITLES.__getitem__,
+            default=teaching.KINDS[0],
+            required=True,
+            key=KIND_KEY,
+            bind="query-params",
+            persist_state="session",
+        )
+        count = st.segmented_control(
+            "Questions",
+            COUNTS,
+            default=10,
+            required=True,
+            key=COUNT_KEY,
+            bind="query-params",
+            persist_state="session",
+        )
+        seed = st.number_input(
+            "Series",
+            min_value=0,
+            max_value=9999,
+            value=1,
+            step=1,
+            key=SEED_KEY,
+            bind="query-params",
+            persist_state="session",
+            width=140,
+            help="The same number gives the same cases in the same order, in any browser.",
+        )
+        large = st.toggle("Large, for a class", key=LARGE_KEY, persist_state="session")
+    known = kind if kind in teaching.KINDS else teaching.KINDS[0]
+    return Plan(known, count if count in COUNTS else 10, int(seed or 0), bool(large))
+
+
+def questions(archive: Archive, wanted: Plan) -> tuple[Question, ...]:
+    """The questions of this session."""
+    return _questions(archive.id, wanted.kind, wanted.seed, wanted.count, archive)
+
+
+@st.cache_data(max_entries=64, show_spinner="Choosing cases")
+def _questions(
+    archive_id: str, kind: str, seed: int, count: int, _archive: Archive
+) -> tuple[Question, ...]:
+    return teaching.session(_pool(archive_id, _archive), kind, seed=seed, count=count)
+
+
+@st.cache_resource(max_entries=4, ttl=600, show_spinner=False)
+def _pool(archive_id: str, _archive: Archive) -> Pool:
+    return Pool.of(_archive, engine.model_of(_archive))
+
+
+def state(archive: Archive, wanted: Plan) -> State:
+    """Where the reader stands in this session; another session starts anew."""
+    key = f"{archive.id}-{wanted.kind}-{wanted.count}-{wanted.seed}"
+    held = st.session_state.get(STATE_KEY)
+    if held is None or held.key != key:
+        held = st.session_state[STATE_KEY] = State(key)
+    return held
+
+
+def restart() -> None:
+    """Forget the answers of this visit."""
+    st.session_state.pop(STATE_KEY, None)
+
+
+def show(archive: Archive, wanted: Plan, asked: tuple[Question, ...], now: State) -> None:
+    """The question that is next, and what can be pressed."""
+    question = asked[len(now.answers)]
+    st.progress(
+        len(now.answers) / len(asked), text=f"Question {len(now.answers) + 1} of {len(asked)}"
+    )
+    say = st.header if wanted.large else st.subheader
+    say(_prompt(question, now), anchor=False)
+    _scans(archive, question, revealed=bool(now.final), large=wanted.large)
+    if not now.confidence:
+        _ask_first(question, now)
+    elif not now.final:
+        _neighbours(archive, question)
+        _ask_again(question, now)
+    else:
+        _truth(archive, question, now, large=wanted.large)
+
+
+def _prompt(question: Question, now: State) -> str:
+    if now.final:
+        return "Right" if now.final == question.answer else "Not so"
+    if question.kind == "unknown":
+        return "Keep your answer?" if now.confidence else "What does this scan show?"
+    if question.kind == "look-alikes":
+        return f"Which of the two is {_named(question)}?"
+    return "Which one has another finding than the others?"
+
+
+def _named(question: Question) -> str:
+    return words.label(question.wanted)
+
+
+def _scans(archive: Archive, question: Question, *, revealed: bool, large: bool) -> None:
+    """The pictures that are asked about; nothing of them says what they show."""
+    entries = archive.catalogue.entries(list(question.shown))
+    if len(entries) == 1:
+        _scan(archive, entries[0], "The scan", revealed=revealed, width=LARGE if large else SMALL)
+        return
+    for letter, column, entry in zip(
+        teaching.letters(len(entries)), st.columns(len(entries)), entries, strict=True
+    ):
+        with column:
+            _scan(archive, entry, letter, revealed=revealed, width="stretch")
+
+
+def _scan(archive: Archive, entry: Entry, name: str, *, revealed: bool, width: int | str) -> None:
+    scan = pictures.case_scan(archive, entry)
+    if scan is None:
+        st.info(words.NO_PICTURE, icon=":material/image_not_supported:")
+        return
+    st.image(scan.preview(1024), width=width, output_format="PNG", alt=f"{name}, to be judged")
+    shown = f"**{name}**: {words.plain(words.finding(entry))}" if revealed else f"**{name}**"
+    st.markdown(shown)
+
+
+def _ask_first(question: Question, now: State) -> None:
+    """A finding, then how sure: both before anything else is seen."""
+    _options(question, now.first, "first")
+    if not now.first:
+        st.caption("Press the key on a button, or click it.")
+        return
+    st.markdown("**How sure are you?**")
+    with st.container(horizontal=True):
+        for word, key in CONFIDENCE_KEYS.items():
+            st.button(
+                word.capitalize(),
+                key=f"sure-{key}",
+                shortcut=key,
+                on_click=_commit,
+                args=(now, question, word),
+            )
+
+
+def _ask_again(question: Question, now: State) -> None:
+    st.markdown(
+        f"You said **{_option(question, now.first)}**, {now.confidence}. Keep it, or change it."
+    )
+    _options(question, now.first, "final")
+
+
+def _options(question: Question, chosen: str, step: str) -> None:
+    with st.container(horizontal=True):
+        for number, option in enumerate(question.options, start=1):
+            st.button(
+                _option(question, option),
+                key=f"{step}-{number}",
+                shortcut=str(number),
+                type="primary" if option == chosen else "secondary",
+                on_click=_pick if step == "first" else _finish,
+                args=(option,),
+            )
+
+
+def _option(question: Question, option: str) -> str:
+    return words.plain(words.label(option), 40) if question.kind == "unknown" else option
+
+
+def _pick(option: str) -> None:
+    st.session_state[STATE_KEY].first = option
+
+
+def _commit(now: State, question: Question, word: str) -> None:
+    """Hold the first answer fast; where no similar cases follow, it is the last one too."""
+    held = st.session_state[STATE_KEY]
+    held.confidence = word
+    held.seconds = time.monotonic() - held.since
+    if question.kind != "unknown":
+        held.final = held.first
+
+
+def _finish(option: str) -> None:
+    st.session_state[STATE_KEY].final = option
+
+
+def _neighbours(archive: Archive, question: Question) -> None:
+    """The cases most like the unknown, with what they show."""
+    st.markdown("**The most similar cases of other patients:**")
+    entries = archive.catalogue.entries(list(question.neighbours))
+    own = archive.codes[question.shown[0] : question.shown[0] + 1]
+    apart = hamming.distances(archive.codes[list(question.neighbours)], own)[0].tolist()
+    for column, entry, bits in zip(st.columns(len(entries)), entries, apart, strict=True):
+        with column:
+            png = pictures.picture(archive, entry)
+            named = words.finding(entry)
+            if png:
+                st.image(png, width="stretch", output_format="PNG", alt=f"Similar case, {named}")
+            st.markdown(f"**{words.plain(named, 40)}**  \n:small[{bits} of {archive.bits} differ]")
+
+
+def _truth(archive: Archive, question: Question, now: State, *, large: bool) -> None:
+    answer = _option(question, question.answer)
+    text = f"It is **{answer}**; you said {_option(question, now.final)}."
+    if question.kind == "unknown" and now.first != now.final:
+        text += f" Before you saw similar cases: {_option(question, now.first)}."
+    (st.success if now.final == question.answer else st.error)(
+        text,
+        icon=":material/check:" if now.final == question.answer else ":material/close:",
+    )
+    st.caption(f"{question.difficulty.capitalize()}: {_why(question, archive.bits)}")
+    st.button(
+        "Next",
+        key="lesson-next",
+        shortcut="n",
+        type="primary",
+        icon=":material/arrow_forward:",
+        on_click=_next,
+        args=(question,),
+    )
+
+
+def _why(question: Question, bits: int) -> str:
+    """How hard a question is, in bits."""
+    margin = question.margin
+    if question.kind == "look-alikes":
+        return f"the two codes differ in {margin} of {bits} bits."
+    if question.kind == "odd-one-out":
+        return (
+            f"the odd one lies {words.count(abs(margin), 'bit')} "
+            f"{'farther off than' if margin >= 0 else 'nearer than'} the farthest of the others."
+        )
+    return (
+        f"the nearest case of another finding lies {words.count(abs(margin), 'bit')} "
+        f"{'farther off than' if margin >= 0 else 'nearer than'} the nearest of its own."
+    )
+
+
+def _next(question: Question) -> None:
+    held = st.session_state[STATE_KEY]
+    answer = Answer(question, held.first, held.confidence, held.final, held.seconds)
+    st.session_state[STATE_KEY] = State(held.key, [*held.answers, answer])

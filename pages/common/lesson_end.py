@@ -1,0 +1,87 @@
+"""The end of a teaching session: what was right, how sure, how fast, and the table."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.common import lesson, words
+from retrieval.archive import Archive
+from retrieval.scoring import CONFIDENCES, Score, Share, score, table
+
+
+def show(now: lesson.State, archive: Archive, plan: lesson.Plan) -> None:
+    """The summary of a session."""
+    found = score(now.answers)
+    (st.header if plan.large else st.subheader)("The session is over", anchor=False)
+    with st.grid(3, min_column_width=170):
+        _metric("Right at first", found.before)
+        if plan.kind == "unknown":
+            _metric("Right after similar cases", found.after)
+        st.metric("Seconds a question (median)", f"{found.median_seconds:.0f}")
+    st.caption(
+        "In brackets the range that so few answers allow for (95 %). Similar cases can mislead: "
+        "see whether they helped."
+    )
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("**How sure, and how often right**")
+        st.table(_sureness(found), border="horizontal", hide_index=True, alt="Right by confidence")
+    with right:
+        st.markdown("**How hard, and how often right**")
+        st.table(_hardness(found), border="horizontal", hide_index=True, alt="Right by difficulty")
+    if plan.kind == "unknown":
+        st.markdown("**What was said of what** (last answers)")
+        st.table(_confusion(found), border="horizontal", hide_index=True, alt="Answers by finding")
+    with st.container(horizontal=True):
+        st.download_button(
+            "Answers as a table (CSV)",
+            data=table(now.answers),
+            file_name="teaching-session.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        st.button("Again", icon=":material/refresh:", shortcut="r", on_click=lesson.restart)
+    st.caption("Answers stay in this visit; they are sent nowhere and are gone with the tab.")
+
+
+def _metric(title: str, share: Share) -> None:
+    low, high = share.interval()
+    st.metric(
+        title,
+        f"{share.hits} of {share.count}",
+        delta=f"{words.percent(low)} to {words.percent(high)}",
+        delta_color="off",
+        delta_arrow="off",
+    )
+
+
+def _sureness(found: Score) -> list[dict[str, str]]:
+    return [
+        {
+            "You were": word,
+            "Meant as": f"{100 * CONFIDENCES[word]:.0f} % right",
+            "Right": _of(share),
+        }
+        for word, share in found.by_confidence.items()
+    ]
+
+
+def _hardness(found: Score) -> list[dict[str, str]]:
+    return [
+        {"Question": word.capitalize(), "Right": _of(share)}
+        for word, share in found.by_difficulty.items()
+    ]
+
+
+def _of(share: Share) -> str:
+    return f"{share.hits} of {share.count}" if share.count else "none"
+
+
+def _confusion(found: Score) -> list[dict[str, str]]:
+    names = sorted({name for pair in found.confusion for name in pair})
+    return [
+        {"It was": words.plain(words.label(true), 40)}
+        | {f"Said {words.label(said)}": str(found.confusion.get((true, said), 0)) for said in names}
+        for true in names
+    ]
