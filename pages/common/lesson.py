@@ -23,7 +23,6 @@ TITLES = {
     "odd-one-out": "Odd one out",
 }
 CONFIDENCE_KEYS = dict(zip(CONFIDENCES, ("a", "s", "d"), strict=True))
-SMALL, LARGE = 560, 860  # pixels, of a single picture
 
 
 @dataclass(frozen=True)
@@ -131,14 +130,21 @@ def show(archive: Archive, wanted: Plan, asked: tuple[Question, ...], now: State
     )
     say = st.header if wanted.large else st.subheader
     say(_prompt(question, now), anchor=False)
-    _scans(archive, question, revealed=bool(now.final), large=wanted.large)
-    if not now.confidence:
-        _ask_first(question, now)
-    elif not now.final:
-        _neighbours(archive, question)
-        _ask_again(question, now)
+    if len(question.shown) == 1:  # what is asked stays beside the scan, in sight
+        left, right = st.columns(2 if wanted.large else [5, 7], gap="medium")
     else:
-        _truth(archive, question, now, large=wanted.large)
+        left, right = st.container(), st.container()
+    with left:
+        _scans(archive, question, revealed=bool(now.final))
+    with right:
+        if not now.confidence:
+            _ask_first(question, now)
+        elif not now.final:
+            _ask_again(question, now)
+        else:
+            _truth(archive, question, now)
+        if now.confidence and question.neighbours:
+            _neighbours(archive, question)
 
 
 def _prompt(question: Question, now: State) -> str:
@@ -155,25 +161,25 @@ def _named(question: Question) -> str:
     return words.label(question.wanted)
 
 
-def _scans(archive: Archive, question: Question, *, revealed: bool, large: bool) -> None:
+def _scans(archive: Archive, question: Question, *, revealed: bool) -> None:
     """The pictures that are asked about; nothing of them says what they show."""
     entries = archive.catalogue.entries(list(question.shown))
     if len(entries) == 1:
-        _scan(archive, entries[0], "The scan", revealed=revealed, width=LARGE if large else SMALL)
+        _scan(archive, entries[0], "The scan", revealed=revealed)
         return
     for letter, column, entry in zip(
         teaching.letters(len(entries)), st.columns(len(entries)), entries, strict=True
     ):
         with column:
-            _scan(archive, entry, letter, revealed=revealed, width="stretch")
+            _scan(archive, entry, letter, revealed=revealed)
 
 
-def _scan(archive: Archive, entry: Entry, name: str, *, revealed: bool, width: int | str) -> None:
+def _scan(archive: Archive, entry: Entry, name: str, *, revealed: bool) -> None:
     scan = pictures.case_scan(archive, entry)
     if scan is None:
         st.info(words.NO_PICTURE, icon=":material/image_not_supported:")
         return
-    st.image(scan.preview(1024), width=width, output_format="PNG", alt=f"{name}, to be judged")
+    st.image(scan.preview(1024), width="stretch", output_format="PNG", alt=f"{name}, to be judged")
     shown = f"**{name}**: {words.plain(words.finding(entry))}" if revealed else f"**{name}**"
     st.markdown(shown)
 
@@ -243,16 +249,21 @@ def _neighbours(archive: Archive, question: Question) -> None:
     entries = archive.catalogue.entries(list(question.neighbours))
     own = archive.codes[question.shown[0] : question.shown[0] + 1]
     apart = hamming.distances(archive.codes[list(question.neighbours)], own)[0].tolist()
-    for column, entry, bits in zip(st.columns(len(entries)), entries, apart, strict=True):
-        with column:
-            png = pictures.picture(archive, entry)
-            named = words.finding(entry)
-            if png:
-                st.image(png, width="stretch", output_format="PNG", alt=f"Similar case, {named}")
-            st.markdown(f"**{words.plain(named, 40)}**  \n:small[{bits} of {archive.bits} differ]")
+    with st.grid("auto", min_column_width=130):
+        for entry, bits in zip(entries, apart, strict=True):
+            _neighbour(archive, entry, bits)
 
 
-def _truth(archive: Archive, question: Question, now: State, *, large: bool) -> None:
+def _neighbour(archive: Archive, entry: Entry, bits: int) -> None:
+    with st.container(gap="xsmall"):
+        png = pictures.picture(archive, entry)
+        named = words.finding(entry)
+        if png:
+            st.image(png, width="stretch", output_format="PNG", alt=f"Similar case, {named}")
+        st.markdown(f"**{words.plain(named, 40)}**  \n:small[{bits} of {archive.bits} differ]")
+
+
+def _truth(archive: Archive, question: Question, now: State) -> None:
     answer = _option(question, question.answer)
     text = f"It is **{answer}**; you said {_option(question, now.final)}."
     if question.kind == "unknown" and now.first != now.final:

@@ -19,8 +19,8 @@ def show(now: lesson.State, archive: Archive, plan: lesson.Plan) -> None:
             _metric("Right after similar cases", found.after)
         st.metric("Seconds a question (median)", f"{found.median_seconds:.0f}")
     st.caption(
-        "In brackets the range that so few answers allow for (95 %). Similar cases can mislead: "
-        "see whether they helped."
+        "Below each share the range that so few answers allow for (95 %). Similar cases can "
+        "mislead: see whether they helped."
     )
     left, right = st.columns(2, gap="large")
     with left:
@@ -41,7 +41,7 @@ def show(now: lesson.State, archive: Archive, plan: lesson.Plan) -> None:
             icon=":material/download:",
             on_click="ignore",
         )
-        st.button("Again", icon=":material/refresh:", shortcut="r", on_click=lesson.restart)
+        st.button("Again", icon=":material/refresh:", shortcut="n", on_click=lesson.restart)
     st.caption("Answers stay in this visit; they are sent nowhere and are gone with the tab.")
 
 
