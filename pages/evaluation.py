@@ -2,7 +2,17 @@
 
 import streamlit as st
 
-from pages.common import charts, choices, figures, robustness, shelf, sureness, words
+from pages.common import (
+    appendix,
+    charts,
+    choices,
+    exports,
+    figures,
+    robustness,
+    shelf,
+    sureness,
+    words,
+)
 
 COLUMNS = {
     "precision": "Precision",
@@ -57,7 +67,9 @@ else:
                 delta_arrow="off",
             )
         st.metric("Random order", words.percent(report.chance()))
+    changed = figures.audit(report) if protocol == words.PROTOCOLS[0].name else None
     charts.precision(report, printed)
+    exports.control(report, changed)
     if printed:
         st.caption(words.printed_note(printed["queries"], protocol))
 
@@ -79,10 +91,10 @@ else:
     if "similarity" in about:
         st.subheader("Near means alike, not only the same label", anchor=False)
         robustness.similarity(about["similarity"])
-    changed = figures.audit(report) if protocol == words.PROTOCOLS[0].name else None
     if changed:
         st.subheader("The same scans with letters, borders and contrast changed", anchor=False)
         robustness.changes(changed)
+    appendix.show(report)
     st.caption(
         words.plain(
             f"{words.count(about['queries'], 'query', 'queries')} against "

@@ -133,3 +133,45 @@ def regions_lines(found: Json) -> list[str]:
         f"P@10 of whole pictures {interval(found['whole'])}, of regions "
         f"{interval(found['region'])}, difference {interval(found['difference'])}",
     ]
+
+
+def add_booklet(command: argparse.ArgumentParser) -> None:
+    """What `booklet` takes."""
+    command.add_argument("result", type=Path, help="what evaluate --json wrote")
+    command.add_argument("--out", type=Path, required=True, help="PDF to write")
+    command.add_argument("--title", default="", help="default: the result's name")
+    command.add_argument("--audit", type=Path, help="what audit --json wrote, for its table")
+    command.add_argument("--size", default="A4", help="A4 (default) or Letter")
+    command.add_argument("--figures", type=Path, help="folder for SVG, PNG, CSV and LaTeX files")
+    command.set_defaults(json=None)
+
+
+def booklet(options: argparse.Namespace, progress: Counter) -> Json:
+    """Write the PDF of an evaluation, and its figures one by one."""
+    from retrieval import booklet as study
+    from retrieval import curves, storage
+    from retrieval.errors import EvaluationError
+    from retrieval.results import read_file
+
+    result = read_file(options.result)
+    changed = read_file(options.audit) if options.audit else None
+    storage.require_file(options.out, EvaluationError)
+    try:
+        pdf = study.report(
+            options.title or options.result.stem, result, changed=changed, size=options.size
+        )
+        files = curves.files_of(result) if options.figures else {}
+    except (KeyError, TypeError):
+        raise EvaluationError(
+            f"{options.result} is no result of evaluate, or {options.audit} none of audit."
+        ) from None
+    storage.replace_bytes(options.out, pdf)
+    for name, data in files.items():
+        options.figures.mkdir(parents=True, exist_ok=True)
+        storage.replace_bytes(options.figures / name, data)
+    return {"written": [str(options.out), *(str(options.figures / name) for name in files)]}
+
+
+def booklet_lines(found: Json) -> list[str]:
+    """What `booklet` prints."""
+    return found["written"]

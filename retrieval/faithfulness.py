@@ -21,7 +21,7 @@ from retrieval.archive import Archive
 from retrieval.datasets import Folder, patient_group
 from retrieval.encoding import Progress, Reader, read_one
 from retrieval.errors import EvaluationError
-from retrieval.explain import Agreement, Scales, stored_features
+from retrieval.explain import Agreement, Scales, empty_like, stored_features
 from retrieval.greys import FloatImage
 from retrieval.hashing import Features
 from retrieval.metrics import Floats, bootstrap_interval, figure
@@ -146,7 +146,7 @@ def curves_of_pair(
         after = scales.agreement(model.encode([changed])[0], other)
         return still_agreeing(before, after)
 
-    empty = np.full_like(pixels, pixels.mean())
+    empty = empty_like(pixels)
     ends = kept(pixels), kept(empty)
     found = []
     for start, end, full, gone in ((pixels, empty, *ends), (empty, pixels, *ends[::-1])):

@@ -27,6 +27,27 @@ def read_result(name: str) -> Json:
         ) from None
 
 
+def read_file(path: Path) -> Json:
+    """A result from a file; EvaluationError if it holds none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = None
+    if not isinstance(found, dict):
+        raise EvaluationError(f"{path} cannot be read as a result; make it with evaluate --json.")
+    return found
+
+
+def lengths() -> list[str]:
+    """Names of the stored comparisons of code lengths, sorted."""
+    return sorted(f"{LENGTHS}{path.stem}" for path in (RESULTS / LENGTHS).glob("*.json"))
+
+
+def printed() -> list[str]:
+    """Names of the stored results of the paper's own queries, sorted."""
+    return sorted(f"{PRINTED}{path.stem}" for path in (RESULTS / PRINTED).glob("*.json"))
+
+
 def stored() -> list[str]:
     """Names of the stored evaluations, sorted."""
     return sorted(path.stem for path in RESULTS.glob("*.json"))

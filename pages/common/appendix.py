@@ -1,0 +1,131 @@
+"""What a reviewer asks beyond the curve: rarer findings, shorter codes, the paper's tables."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.common import engine, shelf, words
+from pages.common.figures import Json, Report
+from retrieval import evaluation, prevalence, results
+from retrieval.archive import Archive
+
+RARER, SHORTER, PAPERS = (
+    "If the finding were rarer",
+    "Shorter codes, with and without mRMR",
+    "The paper's tables beside ours",
+)
+
+
+def show(report: Report) -> None:
+    """The sections that there are figures for, one at a time."""
+    archive = shelf.offered()[0].get(report.archive)
+    shorter = _stored(results.lengths(), report)
+    printed = _stored(results.printed(), report)
+    same = archive is not None and archive.id == report.about["archive"]["id"]
+    offered = [
+        title
+        for title, there in (
+            (RARER, same and report.protocol == words.PROTOCOLS[0].name),
+            (SHORTER, shorter is not None),
+            (PAPERS, printed is not None),
+        )
+        if there
+    ]
+    if not offered:
+        return
+    st.subheader("What a reviewer asks", anchor=False)
+    chosen = st.segmented_control("Section", offered, key="appendix", label_visibility="collapsed")
+    if chosen == RARER and archive is not None:
+        _rarer(archive)
+    elif chosen == SHORTER and shorter is not None:
+        _shorter(shorter)
+    elif chosen == PAPERS and printed is not None:
+        _papers(printed)
+
+
+def _stored(names: list[str], report: Report) -> Json | None:
+    """The stored result of this archive among these."""
+    for name in names:
+        found = results.read_result(name)
+        if found["archive"]["id"] == report.about["archive"]["id"]:
+            return found
+    return None
+
+
+def _rarer(archive: Archive) -> None:
+    found = _prevalence(archive.id, archive)
+    rows = [
+        {
+            "Share of the archive with the query's finding": "as it is"
+            if name == "as it is"
+            else f"{100 * float(name):g} %",
+            "Precision at 10": _interval(figure),
+        }
+        for name, figure in found.items()
+    ]
+    st.table(rows, border="horizontal", hide_index=True, alt="Precision at other prevalences")
+    st.caption(
+        "The same test queries and distances, with the archive's cases weighed as if so many had "
+        "the finding. Where it is rare, even a good ranking shows mostly other cases."
+    )
+
+
+@st.cache_data(max_entries=16, show_spinner="Weighing the archive")
+def _prevalence(archive_id: str, _archive: Archive) -> Json:
+    model = engine.model_of(_archive)
+    cases = evaluation.cases_of_archive(_archive, model)
+    queries = cases.take(cases.splits == "test")
+    gallery = evaluation.gallery_for(_archive, model, queries, "official")
+    return prevalence.measure(gallery, queries).json()
+
+
+def _shorter(found: Json) -> None:
+    rows = [
+        {
+            "Bits": length,
+            "mRMR (MID)": _interval(_at_10(one["MID"]["bits"])),
+            "Variance": _interval(_at_10(one["variance"]["bits"])),
+            "Random": _interval(_at_10(one["random"]["bits"])),
+            "mRMR minus random (points)": _points(_at_10(one["MID"]["minus_random"])),
+            "Same columns, real-valued": _interval(_at_10(one["MID"]["floats"]["cosine"])),
+        }
+        for length, one in found["lengths"].items()
+    ]
+    st.table(rows, border="horizontal", hide_index=True, alt="Precision at 10 by code length")
+    st.caption(
+        f"Precision at 10 of {words.count(found['queries'], 'query', 'queries')}, bits chosen on "
+        f"{found['fitted_on']} training pictures out of {found['features']} features; random is "
+        f"the mean of {found['draws']} draws. A random order gives "
+        f"{words.percent(found['chance'])}."
+    )
+
+
+def _papers(found: Json) -> None:
+    rows = [
+        {
+            "k": k,
+            "P, printed": words.percent(one["printed"]["precision"]),
+            "P, here": words.percent(one["precision"]),
+            "AP, printed": words.percent(one["printed"]["ap_paper"]),
+            "AP, here": words.percent(one["ap_paper"]),
+        }
+        for k, one in found["at_k"].items()
+    ]
+    st.table(rows, border="horizontal", hide_index=True, alt="The paper's means and ours by k")
+    st.caption(
+        "Means of the paper's ten queries, as far as their numbers are legible. In-sample: the "
+        "query finds itself and most pictures were trained on, so this flatters."
+    )
+
+
+def _at_10(found: Json) -> Json:
+    return found["at_k"]["10"]["precision"]
+
+
+def _interval(figure: Json) -> str:
+    return words.interval((figure["value"], figure["low"], figure["high"]))
+
+
+def _points(figure: Json) -> str:
+    value, low, high = (100 * figure[end] for end in ("value", "low", "high"))
+    return f"{value:+.1f} ({low:+.1f} to {high:+.1f})"

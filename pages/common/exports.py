@@ -1,0 +1,93 @@
+"""What a visitor takes from an evaluation: figures, tables, and one report of it all."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from functools import partial
+
+import streamlit as st
+
+from pages.common import words
+from pages.common.figures import Json, Report
+
+FIGURES = {
+    "precision": "Precision by number of matches",
+    "all-figures": "All figures by number of matches",
+    "precision-recall": "Precision against recall",
+}
+MIMES = {"svg": "image/svg+xml", "png": "image/png"}
+
+
+def control(report: Report, changed: Json | None) -> None:
+    """Downloads of this evaluation; each is made when it is asked for."""
+    name = f"{report.archive}-{report.protocol}"
+    title = f"{words.archive_title(report.archive)}: {report.protocol}"
+    with st.popover("Take away", icon=":material/download:"):
+        _button("Report (PDF, A4)", f"{name}.pdf", "application/pdf",
+                partial(_report, title, report.about, changed, "A4"))  # fmt: skip
+        _button("Report (PDF, Letter)", f"{name}-letter.pdf", "application/pdf",
+                partial(_report, title, report.about, changed, "Letter"))  # fmt: skip
+        _button("All figures and tables (ZIP: SVG, PNG, CSV, LaTeX)", f"{name}.zip",
+                "application/zip", partial(_everything, report.about))  # fmt: skip
+        _button("The result as evaluate --json writes it", f"{name}.json", "application/json",
+                partial(_json, report.about))  # fmt: skip
+    with st.expander("Single figures and tables"):
+        for key, text in FIGURES.items():
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown(text, width=300)
+                for kind, mime in MIMES.items():
+                    _button(kind.upper(), f"{name}-{key}.{kind}", mime,
+                            partial(_figure, report.about, key, kind))  # fmt: skip
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown("The figures of all three, k = 1 to 100", width=300)
+            for kind, mime in (("CSV", "text/csv"), ("LaTeX", "text/plain")):
+                ending = {"CSV": "csv", "LaTeX": "tex"}[kind]
+                _button(kind, f"{name}.{ending}", mime, partial(_table, report.about, kind))
+        st.caption("Pictures have 300 dots an inch, white ground, and read without colour.")
+
+
+def _button(label: str, file: str, mime: str, made: partial[bytes]) -> None:
+    st.download_button(
+        label,
+        data=made,
+        file_name=file,
+        mime=mime,
+        key=f"take-{file}",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def _report(title: str, about: Json, changed: Json | None, size: str) -> bytes:
+    from retrieval import booklet  # matplotlib loads only for this
+
+    return booklet.report(title, about, changed=changed, size=size)
+
+
+def _everything(about: Json) -> bytes:
+    from retrieval import curves
+
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
+        for file, data in curves.files_of(about).items():
+            packed.writestr(zipfile.ZipInfo(file), data)  # no time of making: the same bytes
+    return out.getvalue()
+
+
+def _json(about: Json) -> bytes:
+    return json.dumps(about, indent=1).encode("utf-8")
+
+
+def _figure(about: Json, key: str, kind: str) -> bytes:
+    from retrieval import curves, printing
+
+    return printing.as_bytes(curves.DRAWINGS[key](about), kind)
+
+
+def _table(about: Json, kind: str) -> bytes:
+    from retrieval import curves
+
+    made = curves.as_csv if kind == "CSV" else curves.as_latex
+    return made(curves.HEAD, curves.rows_of(about))

@@ -1,0 +1,67 @@
+"""What the evaluation page gives away, and its sections for reviewers."""
+
+import io
+import json
+import zipfile
+
+import pytest
+
+from pages.common import appendix, exports, words
+from retrieval import archive as archives
+from retrieval import evaluation, prevalence, results
+from tests.pages.visiting import at_page, control
+
+
+@pytest.fixture(scope="module")
+def about():
+    return results.read_result("covid-ct-official")
+
+
+def test_the_files_are_those_of_the_result(about):
+    packed = zipfile.ZipFile(io.BytesIO(exports._everything(about)))
+    assert {name.rsplit(".", 1)[1] for name in packed.namelist()} == {"svg", "png", "csv", "tex"}
+    assert json.loads(exports._json(about)) == about
+    assert exports._report("T", about, None, "A4").startswith(b"%PDF")
+    for key in exports.FIGURES:
+        assert b"<svg" in exports._figure(about, key, "svg")
+    assert exports._table(about, "CSV").count(b"\r\n") == 101
+    assert exports._table(about, "LaTeX").count(rb"\\") == 101
+
+
+def shown(app, section):
+    """The rows of the section's table."""
+    app = control(app, "appendix").select(section).run()
+    assert not app.exception
+    return app.table[-1].value.to_dict("records")
+
+
+def opened(name):
+    app = at_page(words.EVALUATION.file)
+    return control(app, "measured").select(name).run()
+
+
+def test_prevalence_on_the_page_is_that_of_the_core():
+    rows = shown(opened("covid-ct"), appendix.RARER)
+    archive = archives.open_archive("covid-ct")
+    model = archive.model()
+    cases = evaluation.cases_of_archive(archive, model)
+    queries = cases.take(cases.splits == "test")
+    gallery = evaluation.gallery_for(archive, model, queries, "official")
+    wanted = prevalence.measure(gallery, queries).json()
+    measured = results.read_result("covid-ct-official")["at_k"]["10"]["precision"]["value"]
+    assert wanted["as it is"]["value"] == pytest.approx(measured)
+    for row, figure in zip(rows, wanted.values(), strict=True):
+        assert row["Precision at 10"].startswith(f"{100 * figure['value']:.1f} %")
+
+
+def test_code_lengths_and_the_papers_tables_are_the_stored_ones():
+    app = opened("covid-ct-paper")
+    rows = shown(app, appendix.SHORTER)
+    stored = results.read_result("lengths/covid-ct-paper-test")["lengths"]
+    assert [row["Bits"] for row in rows] == list(stored)
+    value = stored["64"]["MID"]["bits"]["at_k"]["10"]["precision"]["value"]
+    assert rows[3]["mRMR (MID)"].startswith(f"{100 * value:.1f} %")
+    rows = shown(app, appendix.PAPERS)
+    printed = results.read_result("printed/covid-ct-paper")["at_k"]
+    assert [row["k"] for row in rows] == list(printed)
+    assert rows[0]["P, printed"] == f"{100 * printed['5']['printed']['precision']:.1f} %"
