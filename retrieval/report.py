@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from retrieval.asking_tables import asking_tables
 from retrieval.errors import EvaluationError
 from retrieval.results import AUDITS, INTAKE, LENGTHS, PRINTED, read_result
 from retrieval.storage import replace_bytes
@@ -27,6 +28,7 @@ NAMED = {
     "seeds": seeds_table,
     "similarity": similarity_table,
     "trust": trust_table,
+    "asking": asking_tables,
     "intake": lambda: intake_tables(read_result(INTAKE)),
     "printed": lambda: printed_table(
         {name: read_result(f"{PRINTED}{name}") for name in ("covid-ct", "covid-ct-paper")}

@@ -13,6 +13,9 @@ LENGTHS = "lengths/"  # sub-folder of the comparisons of code lengths
 AUDITS = "audit/"  # of the answers to changed pictures
 SEEDS = "seeds/"  # of repetitions with other seeds, NAME-SEED
 INTAKE = "intake"  # of the input checks
+FAITHFUL = "faithfulness/"  # of the maps of evidence
+REFINED = "refinement/"  # of lists refined by two examples
+REGIONS = "regions/"  # of queries by a boxed region
 PRINTED = "printed/"  # and of the paper's own queries
 
 
@@ -38,16 +41,6 @@ def read_file(path: Path) -> Json:
     return found
 
 
-def lengths() -> list[str]:
-    """Names of the stored comparisons of code lengths, sorted."""
-    return sorted(f"{LENGTHS}{path.stem}" for path in (RESULTS / LENGTHS).glob("*.json"))
-
-
-def printed() -> list[str]:
-    """Names of the stored results of the paper's own queries, sorted."""
-    return sorted(f"{PRINTED}{path.stem}" for path in (RESULTS / PRINTED).glob("*.json"))
-
-
 def stored() -> list[str]:
     """Names of the stored evaluations, sorted."""
     return sorted(path.stem for path in RESULTS.glob("*.json"))
@@ -58,6 +51,11 @@ def seeds(name: str) -> list[str]:
     return sorted(f"{SEEDS}{path.stem}" for path in (RESULTS / SEEDS).glob(f"{name}-[0-9]*.json"))
 
 
+def within(folder: str) -> list[str]:
+    """Names of the results stored in a sub-folder, such as `REGIONS`, sorted."""
+    return sorted(f"{folder}{path.stem}" for path in (RESULTS / folder).glob("*.json"))
+
+
 def audits() -> list[str]:
     """Names of the stored audits of changed pictures, sorted."""
-    return sorted(f"{AUDITS}{path.stem}" for path in (RESULTS / AUDITS).glob("*.json"))
+    return within(AUDITS)

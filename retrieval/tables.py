@@ -53,7 +53,7 @@ def results_table(names: Sequence[str] = tuple(TABLES)) -> str:
             f"{result['chance']:.3f}",
         ]
         rows.append(cells)
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def seeds_table() -> str:
@@ -71,7 +71,7 @@ def seeds_table() -> str:
             [one["at_k"]["5"]["ap_paper"] for one in found],
         ]
         rows.append([title, str(len(found)), *(_spread(column) for column in columns)])
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _spread(figures: Sequence[Json]) -> str:
@@ -101,7 +101,7 @@ def lengths_table(result: Json, name: str) -> str:
         ]
 
     head = ["Bits", "MID", "MIQ", "FCQ", "Variance", "Random", "MID - random"]
-    return _table(head, [[_length(bits, result), *row(f)] for bits, f in result["lengths"].items()])
+    return table(head, [[_length(bits, result), *row(f)] for bits, f in result["lengths"].items()])
 
 
 def floats_table(result: Json, name: str, choice: str = "MID") -> str:
@@ -122,7 +122,7 @@ def floats_table(result: Json, name: str, choice: str = "MID") -> str:
     distances = [*next(iter(result["lengths"].values()))[choice]["floats"]]
     less = [f"Bits - {distance}" for distance in distances]
     head = ["Bits", choice, *distances, *less, "Distinct", "Random distinct"]
-    return _table(head, [[_length(bits, result), *row(f)] for bits, f in result["lengths"].items()])
+    return table(head, [[_length(bits, result), *row(f)] for bits, f in result["lengths"].items()])
 
 
 def lengths_tables(result: Json) -> str:
@@ -154,7 +154,7 @@ def difference(figure: Json) -> str:
     return "{value:+z.3f} [{low:+z.3f}, {high:+z.3f}]".format(**figure)
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
     return "\n".join([lines[0], f"|{'---|' * len(head)}", *lines[1:]])
 
@@ -173,7 +173,7 @@ def audit_table(result: Json) -> str:
                 f"{effect['overlap_at_10']['value']:.3f}",
             ]
         )
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def similarity_table() -> str:
@@ -201,7 +201,7 @@ def similarity_table() -> str:
                 f"{interval(finer['precision_at_10'])} ({finer['chance']:.3f})" if finer else "",
             ]
         )
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def trust_table() -> str:
@@ -231,7 +231,7 @@ def trust_table() -> str:
                 difference(found["gain_at_80"]),
             ]
         )
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def printed_table(found: Mapping[str, Json]) -> str:
@@ -248,7 +248,7 @@ def printed_table(found: Mapping[str, Json]) -> str:
             cells = [figures["printed"], *(result[part][key] for result in found.values())]
             pairs = (f"{cell[name]:.3f}" for cell in cells for name in ("precision", "ap_paper"))
             rows.append([words.format(key), *pairs])
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def intake_tables(result: Json) -> str:
@@ -277,7 +277,7 @@ def _alarms_table(scans: Json) -> str:
         ]
         for name, found in scans.items()
     ]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _faults_table(scans: Json) -> str:
@@ -291,7 +291,7 @@ def _faults_table(scans: Json) -> str:
             seen = found["faults"][fault]
             cells += [interval(seen["auroc"]), f"{seen['found']['value']:.3f}"]
         rows.append(cells)
-    return _table(["The same, made wrong", *columns], rows)
+    return table(["The same, made wrong", *columns], rows)
 
 
 def _strangers_table(strangers: Json) -> str:
@@ -308,7 +308,7 @@ def _strangers_table(strangers: Json) -> str:
         ]
         for group, found in strangers.items()
     ]
-    return _table(["No chest scan", "Pictures (sources)", "Warned", *against], rows)
+    return table(["No chest scan", "Pictures (sources)", "Warned", *against], rows)
 
 
 def trust_line(trust: Json) -> str:

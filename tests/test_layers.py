@@ -46,6 +46,7 @@ LAYERS = [
     {"checkpoints", "model", "fitting", "results", "poses", "curves"},
     {"booklet"},
     {"tables", "intake"},
+    {"asking_tables"},
     {"report", "card"},
     {"loop"},
     {"training", "transfer"},

@@ -19,8 +19,8 @@ RARER, SHORTER, PAPERS = (
 def show(report: Report) -> None:
     """The sections that there are figures for, one at a time."""
     archive = shelf.offered()[0].get(report.archive)
-    shorter = _stored(results.lengths(), report)
-    printed = _stored(results.printed(), report)
+    shorter = _stored(results.within(results.LENGTHS), report)
+    printed = _stored(results.within(results.PRINTED), report)
     same = archive is not None and archive.id == report.about["archive"]["id"]
     offered = [
         title
