@@ -30,6 +30,7 @@ SCHEMA = 1
 MANIFEST = "archive.json"
 CODES, FEATURES, CATALOGUE = "codes.npy", "features.npy", "catalogue.sqlite"
 CALIBRATION = "calibration.json"
+LAYOUT, LAYOUT_OF = "layout.npy", "layout_of"  # a map, and the id of the content that it shows
 SHIPPED = Path(__file__).resolve().parents[1] / "assets" / "archives"
 COPIES = "pictures"  # sub-folder of the pictures that an archive carries itself
 DATA_VARIABLE = "RETRIEVAL_DATA"
@@ -42,6 +43,8 @@ class Archive:
 
     calibration : how far to trust its rankings, if that was ever fitted; perhaps
         on other content, since it stays when cases come and go.
+    points : float32 (n, 2), each case's place on the map; None without one, or when cases came
+        or went since it was made.
     """
 
     folder: Path
@@ -51,6 +54,7 @@ class Archive:
     features: Features
     catalogue: Catalogue
     calibration: Calibration | None = None
+    points: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -176,6 +180,7 @@ def open_archive(where: str | Path) -> Archive:
             features=_mapped(storage.data_file(folder, about, FEATURES)),
             catalogue=Catalogue(storage.data_file(folder, about, CATALOGUE)),
             calibration=_calibration(folder, about),
+            points=_points(folder, about),
         )
         sound = _is_sound(archive)
     except (KeyError, TypeError, ValueError, OSError):
@@ -192,6 +197,7 @@ def _is_sound(archive: Archive) -> bool:
         (codes.dtype, features.dtype) == (np.uint8, np.float16)
         and codes.shape == (about["count"], about["bits"] // 8)
         and features.shape == (about["count"], len(archive.columns))
+        and (archive.points is None or archive.points.shape == (len(archive), 2))
         and (archive.calibration is None or archive.calibration.bits == archive.bits)
         and all(isinstance(about["model"][key], str) for key in ("id", "name", "folder"))
         and all(
@@ -235,6 +241,12 @@ def content_id(codes: Codes, entries: Sequence[Entry]) -> str:
     for entry in entries:
         digest.update(repr((entry.id, entry.label, entry.patient_id, entry.split)).encode())
     return digest.hexdigest()[:ID_LENGTH]
+
+
+def _points(folder: Path, about: storage.Json) -> npt.NDArray[np.float32] | None:
+    if LAYOUT not in about["files"] or about.get(LAYOUT_OF) != about["id"]:
+        return None
+    return _mapped(storage.data_file(folder, about, LAYOUT))
 
 
 def _calibration(folder: Path, about: storage.Json) -> Calibration | None:

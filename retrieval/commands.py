@@ -175,3 +175,29 @@ def booklet(options: argparse.Namespace, progress: Counter) -> Json:
 def booklet_lines(found: Json) -> list[str]:
     """What `booklet` prints."""
     return found["written"]
+
+
+def add_layout(command: argparse.ArgumentParser) -> None:
+    """What `layout` takes."""
+    command.add_argument("archive", type=Path, help="archive folder")
+    command.set_defaults(json=None)
+
+
+def layout(options: argparse.Namespace, progress: Counter) -> Json:
+    """Make an archive's map anew, and say how well it keeps neighbours."""
+    import numpy as np
+
+    from retrieval.indexing import lay_out
+    from retrieval.layout import kept
+
+    archive = lay_out(options.archive)
+    points = np.asarray(archive.points)
+    return {"archive": archive.name, "cases": len(archive), "kept": kept(archive.codes, points)}
+
+
+def layout_lines(found: Json) -> list[str]:
+    """What `layout` prints."""
+    return [
+        f"Archive {found['archive']}: a map of {found['cases']} cases; of each case's 10 nearest "
+        f"on it, {100 * found['kept']:.0f} % are as near by code as its 10 nearest there."
+    ]

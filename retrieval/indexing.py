@@ -26,6 +26,8 @@ from retrieval.archive import (
     CATALOGUE,
     CODES,
     FEATURES,
+    LAYOUT,
+    LAYOUT_OF,
     MANIFEST,
     SCHEMA,
     Archive,
@@ -37,6 +39,7 @@ from retrieval.datasets import Folder, patient_group
 from retrieval.encoding import Progress, Reader
 from retrieval.errors import ArchiveError
 from retrieval.hashing import Codes, Features
+from retrieval.layout import layout
 from retrieval.model import ID_LENGTH, Model
 from retrieval.scans import Scan
 
@@ -77,7 +80,11 @@ def index(
         for path in paths:
             _keep_copy(fresh, read(path))
 
-    about, writers = _content(about, model.codes(features), features, entries)
+    codes = model.codes(features)
+    about, writers = _content(about, codes, features, entries)
+    order = sorted(range(len(entries)), key=lambda row: entries[row].id)
+    writers |= _layout_writer(codes[order])
+    about[LAYOUT_OF] = about["id"]
     storage.create(out, MANIFEST, about, writers, copies if pictures == "copy" else None)
     return archives.open_archive(out)
 
@@ -126,6 +133,19 @@ def remove(where: Path, ids: Iterable[str]) -> Archive:
         smaller = _rewrite(archive, archive.codes[kept], archive.features[kept], left)
         _drop_copies(archive, [e for e in entries if e.id in unwanted], left)
         return smaller
+
+
+def lay_out(where: Path) -> Archive:
+    """Make an archive's map anew, for the cases that it holds now."""
+    with _changing(where) as archive:
+        about = {**archive.about, LAYOUT_OF: archive.id}
+        storage.update(archive.folder, MANIFEST, about, _layout_writer(np.asarray(archive.codes)))
+        return archives.open_archive(archive.folder)
+
+
+def _layout_writer(codes: Codes) -> dict[str, storage.Writer]:
+    points = layout(codes)
+    return {LAYOUT: lambda path: np.save(path, points, allow_pickle=False)}
 
 
 def calibrate(where: Path, calibration: Calibration) -> Archive:

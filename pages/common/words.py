@@ -66,6 +66,14 @@ TEACH = PageWords(
     "Look, commit, compare",
     "Unknown cases and look-alikes from an archive: commit first, then see what is similar.",
 )
+BROWSE = PageWords(
+    "browse.py",
+    "browse",
+    "Browse",
+    ":material/scatter_plot:",
+    "The archive as a map",
+    "Cases of nearby codes stand close together. Choose one to see it and its neighbours.",
+)
 EVALUATION = PageWords(
     "evaluation.py",
     "evaluation",
@@ -90,7 +98,7 @@ METHOD = PageWords(
     "How it works",
     "From a scan to a short code, and from codes to a ranked list.",
 )
-PAGES = (SEARCH, TEACH, EVALUATION, ARCHIVE, METHOD)
+PAGES = (SEARCH, TEACH, BROWSE, EVALUATION, ARCHIVE, METHOD)
 
 ARCHIVES = {
     "sample-ct": "Synthetic CT sample",

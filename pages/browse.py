@@ -1,0 +1,22 @@
+"""Browse: the archive as a map of its codes."""
+
+import streamlit as st
+
+from pages.common import atlas, choices, filters, words
+
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    archive = choices.archive()
+    if archive is not None:
+        filters.control(archive)
+if archive is not None and archive.points is None:
+    st.info(
+        "This archive has no map of its present cases; make one with "
+        f"`python -m retrieval layout {words.plain(archive.name, 40)}`.",
+        icon=":material/scatter_plot:",
+    )
+elif archive is not None:
+    left, right = st.columns([8, 4], gap="medium")
+    with left:
+        picked = atlas.chart(archive, filters.allowed(archive))
+    with right:
+        atlas.case(archive, picked)

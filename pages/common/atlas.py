@@ -1,0 +1,142 @@
+"""The map of an archive, and the case that was chosen on it."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+import streamlit as st
+
+from pages.common import asked, choices, palette, pictures, words
+from retrieval import around
+from retrieval import layout as layouts
+from retrieval.archive import Archive
+from retrieval.catalogue import Entry
+
+HEIGHT = 620
+NEIGHBOURS = 6
+TYPED = "browse-case"
+
+
+def chart(archive: Archive, allowed: npt.NDArray[np.bool_] | None) -> int | None:
+    """The map; the row of the case that was clicked, or None."""
+    figure, rows = _figure(archive.id, None if allowed is None else allowed.tobytes(), archive)
+    event = st.plotly_chart(
+        figure,
+        key=f"map-{archive.id}",
+        on_select="rerun",
+        selection_mode="points",
+        config={"displayModeBar": False, "scrollZoom": True},
+        width="stretch",
+        alt=f"Map of {len(rows)} cases; type a case's id beside it to choose without a mouse",
+    )
+    st.caption(
+        f"{words.count(len(rows), 'case')}. Wheel to zoom, drag to move, click to choose. Only "
+        f"nearness means something: of each case's {layouts.NEAREST} nearest on the map, "
+        f"{100 * _kept(archive.id, archive):.0f} % are among its nearest by code."
+    )
+    points = event.selection.points if event and event.selection else []
+    return int(points[0]["customdata"]) if points else None
+
+
+@st.cache_data(max_entries=16, show_spinner="Measuring the map")
+def _kept(archive_id: str, _archive: Archive) -> float:
+    return layouts.kept(np.asarray(_archive.codes), np.asarray(_archive.points))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _figure(
+    archive_id: str, mask: bytes | None, _archive: Archive
+) -> tuple[go.Figure, npt.NDArray[np.intp]]:
+    """The chart of the cases that a mask (n,) of bools leaves, and their rows."""
+    allowed = np.ones(len(_archive), dtype=bool)
+    if mask is not None:
+        allowed = np.frombuffer(mask, dtype=bool)
+    column = _archive.catalogue.column("label")
+    points = np.asarray(_archive.points)
+    figure = go.Figure()
+    for place, label in enumerate(_archive.labels):
+        rows = np.flatnonzero(allowed & (column == label))
+        turn = place % len(palette.LABELS)
+        figure.add_scattergl(
+            x=points[rows, 0],
+            y=points[rows, 1],
+            customdata=rows,
+            mode="markers",
+            name=words.label(label),
+            marker={
+                "color": palette.LABELS[turn],
+                "symbol": palette.LABEL_SYMBOLS[turn],
+                "size": 7 if len(_archive) < 2000 else 5,
+                "opacity": 0.8,
+            },
+            hovertemplate=f"{words.label(label)}<extra></extra>",
+        )
+    hidden = {"visible": False, "range": [-1.05, 1.05]}
+    figure.update_layout(
+        height=HEIGHT,
+        margin={"l": 0, "r": 0, "t": 8, "b": 8},
+        legend={"orientation": "h", "y": 1.05, "x": 0},
+        dragmode="pan",
+        clickmode="event+select",
+        xaxis=hidden,
+        yaxis=hidden,
+    )
+    return figure, np.flatnonzero(allowed)
+
+
+def case(archive: Archive, picked: int | None) -> None:
+    """The case chosen on the map or by its id, and its neighbours."""
+    typed = st.text_input(
+        "Case id", key=TYPED, placeholder="the start of an id", help="Chooses without a mouse"
+    )
+    row = _row(archive, typed.strip()) if typed.strip() else picked
+    if row is None:
+        if typed.strip():
+            st.warning("No case, or more than one, has an id that starts like this.")
+        else:
+            st.info("Click a point, or type a case's id.", icon=":material/ads_click:")
+        return
+    entry = archive.catalogue.entries([row])[0]
+    with st.container(border=True, gap="xsmall"):
+        _picture(archive, entry, "The chosen case")
+        st.markdown(f"**{words.plain(words.finding(entry))}**")
+        st.markdown(
+            f":small[:gray[Patient {words.plain(words.patient_group(entry.patient_id), 40)}, case "
+            f"{entry.id}]]"
+        )
+        if st.button("Search from this case", icon=":material/search:"):
+            asked.take_case(archive, entry, choices.current_name())
+            st.switch_page(words.SEARCH.file)
+    _neighbours(archive, row)
+
+
+def _row(archive: Archive, start: str) -> int | None:
+    """The one case whose id starts so."""
+    ids = archive.catalogue.column("id")
+    found = np.flatnonzero(np.char.startswith(ids.astype(str), start))
+    return int(found[0]) if len(found) == 1 else None
+
+
+def _neighbours(archive: Archive, row: int) -> None:
+    """The nearest cases by code, which the map only hints at."""
+    code = np.asarray(archive.codes[row : row + 1])
+    sha256 = archive.catalogue.entries([row])[0].sha256
+    hits = around.around(archive, code, sha256).hits(NEIGHBOURS + 1)
+    st.markdown("**Nearest by code**")
+    with st.grid(2, min_column_width=120):
+        for hit in [hit for hit in hits.hits if hit.position != row][:NEIGHBOURS]:
+            with st.container(gap="xsmall"):
+                _picture(archive, hit.entry, "A neighbour")
+                st.markdown(
+                    f":small[**{words.plain(words.finding(hit.entry), 40)}**, {hit.distance} bits]"
+                )
+
+
+def _picture(archive: Archive, entry: Entry, name: str) -> None:
+    png = pictures.picture(archive, entry)
+    if png:
+        st.image(png, width="stretch", output_format="PNG",
+                 alt=f"{name}: {words.finding(entry)}")  # fmt: skip
+    else:
+        st.caption(f":material/image_not_supported: {words.NO_PICTURE}")

@@ -1,0 +1,43 @@
+"""The map of an archive on the page."""
+
+import json
+
+import numpy as np
+
+from pages.common import words
+from retrieval import hamming
+from tests.pages.visiting import at_page, shipped_sample, texts, without_pictures
+
+
+def test_every_case_is_a_point_of_its_label():
+    archive, _ = shipped_sample()
+    app = at_page(words.BROWSE.file)
+    assert not app.exception
+    (chart,) = app.get("plotly_chart")
+    traces = json.loads(chart.proto.spec)["data"]
+    assert [trace["name"] for trace in traces] == [words.label(one) for one in archive.labels]
+    assert len({trace["marker"]["symbol"] for trace in traces}) == len(traces)
+    assert any(f"{len(archive)} cases" in text for text in texts(app))
+
+
+def test_a_case_is_chosen_by_its_id_and_asked_about():
+    archive, entry = shipped_sample()
+    app = at_page(words.BROWSE.file)
+    app = app.text_input[0].input(entry.id[:10]).run()
+    assert not app.exception
+    row = archive.catalogue.positions_of(entry.sha256)[0]
+    distances = np.sort(hamming.distances(archive.codes, archive.codes[row : row + 1])[0])[1:7]
+    shown = [text for text in texts(app) if text.endswith(" bits]")]
+    assert [int(text.split()[-2]) for text in shown] == distances.tolist()
+    app.text_input[0].input("zz").run()
+    assert any("No case" in text for text in texts(app))
+
+
+def test_an_archive_without_pictures_has_a_map_too():
+    archive = without_pictures()
+    app = at_page(words.BROWSE.file)
+    control = next(one for one in app.segmented_control if one.key == "archive")
+    app = control.select(archive.name).run()
+    app = app.text_input[0].input(archive.catalogue.entries([2])[0].id).run()
+    assert not app.exception
+    assert any(words.NO_PICTURE in text for text in texts(app))
