@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.common import (
     appendix,
+    at_k,
     charts,
     choices,
     exports,
@@ -13,13 +14,6 @@ from pages.common import (
     sureness,
     words,
 )
-
-COLUMNS = {
-    "precision": "Precision",
-    "recall": "Recall",
-    "f_score": "F-score",
-    "ap_paper": "AP (paper's definition)",
-}
 
 reports = figures.reports()
 if not reports:
@@ -74,12 +68,7 @@ else:
         st.caption(words.printed_note(printed["queries"], protocol))
 
     st.subheader("Figures by number of matches", anchor=False)
-    rows = [
-        {"k": str(k)}
-        | {title: words.interval(report.figure(key, k)) for key, title in COLUMNS.items()}
-        for k in figures.TABLE
-    ]
-    st.table(rows, border="horizontal", hide_index=True, alt="Figures with 95 % intervals by k")
+    at_k.table(report)
     st.caption(
         "In brackets the 95 % interval, resampled by patient. Ties count with their expected "
         "value. Recall is the share of all cases with the query's label. AP divides by the "

@@ -18,7 +18,7 @@ from tests.pages.visiting import (
     without_pictures,
 )
 
-PAGES = {"search.py", "evaluation.py", "archive.py", "method.py"}
+PAGES = {"search.py", "teach.py", "browse.py", "evaluation.py", "archive.py", "method.py"}
 
 
 @pytest.mark.parametrize("page", words.PAGES, ids=lambda page: page.file)
