@@ -64,6 +64,8 @@ LAYERS = [
         "refinement",
         "region_study",
         "prevalence",
+        "leaks",
+        "side_by_side",
     },
     {"trust", "choices"},
     {"columns"},

@@ -6,14 +6,25 @@ import streamlit as st
 
 from pages.common import engine, shelf, words
 from pages.common.figures import Json, Report
-from retrieval import evaluation, prevalence, results
+from retrieval import evaluation, leaks, prevalence, results, side_by_side
 from retrieval.archive import Archive
 
-RARER, SHORTER, PAPERS = (
+RARER, LEAKS, BESIDE, SHORTER, PAPERS = (
     "If the finding were rarer",
+    "Leaks looked for",
+    "Beside another archive",
     "Shorter codes, with and without mRMR",
     "The paper's tables beside ours",
 )
+
+LOOKED_FOR = {
+    "patients_in_two_splits": "Patients in more than one split",
+    "pictures_twice": "Pictures that stand twice, pixel by pixel",
+    "trained_test_cases": "Test cases that the model was trained on",
+    "near_copies_across": "Test cases with nearly the code of a case of another split and patient",
+    "those_of_another_label": "Of these, with another label",
+    "noted_cases": "Cases with a note, such as a conflict of labels",
+}
 
 
 def show(report: Report) -> None:
@@ -26,6 +37,8 @@ def show(report: Report) -> None:
         title
         for title, there in (
             (RARER, same and report.protocol == words.PROTOCOLS[0].name),
+            (LEAKS, same),
+            (BESIDE, same and bool(_comparable(report.archive))),
             (SHORTER, shorter is not None),
             (PAPERS, printed is not None),
         )
@@ -37,6 +50,10 @@ def show(report: Report) -> None:
     chosen = st.segmented_control("Section", offered, key="appendix", label_visibility="collapsed")
     if chosen == RARER and archive is not None:
         _rarer(archive)
+    elif chosen == LEAKS and archive is not None:
+        _leaks(archive)
+    elif chosen == BESIDE and archive is not None:
+        _beside(archive, report.archive)
     elif chosen == SHORTER and shorter is not None:
         _shorter(shorter)
     elif chosen == PAPERS and printed is not None:
@@ -77,6 +94,71 @@ def _prevalence(archive_id: str, _archive: Archive) -> Json:
     queries = cases.take(cases.splits == "test")
     gallery = evaluation.gallery_for(_archive, model, queries, "official")
     return prevalence.measure(gallery, queries).json()
+
+
+def _leaks(archive: Archive) -> None:
+    found = _found_leaks(archive.id, archive)
+    st.table(
+        [{"Looked for": text, "Found": str(found[key])} for key, text in LOOKED_FOR.items()],
+        border="horizontal",
+        hide_index=True,
+        alt="Leaks looked for and found",
+    )
+    st.caption(
+        f"Among {words.count(found['test_cases'], 'test case')}. Nearly the same code is not "
+        "always a copy: look at such pairs. A query is never compared with its own picture or "
+        "patient, but in the paper's own protocol."
+    )
+
+
+@st.cache_data(max_entries=16, show_spinner="Looking for leaks")
+def _found_leaks(archive_id: str, _archive: Archive) -> Json:
+    return leaks.find(_archive, engine.model_of(_archive)).json()
+
+
+def _comparable(name: str) -> list[str]:
+    """Archives of the same pictures, by other models."""
+    offered, _ = shelf.offered()
+    own = offered.get(name)
+    if own is None:
+        return []
+    return [
+        other
+        for other, archive in offered.items()
+        if other != name and archive.dataset == own.dataset and "test" in _splits(archive)
+    ]
+
+
+def _splits(archive: Archive) -> set[str]:
+    return set(archive.catalogue.column("split").tolist())
+
+
+def _beside(archive: Archive, name: str) -> None:
+    others = _comparable(name)
+    chosen = st.selectbox(
+        "Compared with", others, format_func=words.archive_title, key=f"beside-{name}"
+    )
+    other = shelf.offered()[0][chosen]
+    found = _compared(archive.id, other.id, archive, other)
+    rows = [
+        {
+            "Matches shown, k": k,
+            words.archive_title(name): words.percent(one["first"]),
+            words.archive_title(chosen): words.percent(one["second"]),
+            "Difference (points)": _points(one["difference"]),
+        }
+        for k, one in found["at_k"].items()
+    ]
+    st.table(rows, border="horizontal", hide_index=True, alt="Two archives side by side")
+    st.caption(
+        f"Precision of the same {found['queries']} test queries. The difference is taken query by "
+        "query, its 95 % interval over patients: where it holds 0, neither is the better one."
+    )
+
+
+@st.cache_data(max_entries=16, show_spinner="Comparing query by query")
+def _compared(first: str, second: str, _first: Archive, _second: Archive) -> Json:
+    return side_by_side.compare(_first, _second).json()
 
 
 def _shorter(found: Json) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from pages.common import appendix, exports, words
 from retrieval import archive as archives
-from retrieval import evaluation, prevalence, results
+from retrieval import evaluation, leaks, prevalence, results
+from retrieval.side_by_side import compare
 from tests.pages.visiting import at_page, control
 
 
@@ -65,3 +66,16 @@ def test_code_lengths_and_the_papers_tables_are_the_stored_ones():
     printed = results.read_result("printed/covid-ct-paper")["at_k"]
     assert [row["k"] for row in rows] == list(printed)
     assert rows[0]["P, printed"] == f"{100 * printed['5']['printed']['precision']:.1f} %"
+
+
+def test_leaks_and_the_other_archive_on_the_page():
+    app = opened("covid-ct")
+    rows = shown(app, appendix.LEAKS)
+    archive = archives.open_archive("covid-ct")
+    found = leaks.find(archive, archive.model()).json()
+    assert [row["Found"] for row in rows] == [str(found[key]) for key in appendix.LOOKED_FOR]
+    rows = shown(app, appendix.BESIDE)
+    wanted = compare(archive, archives.open_archive("covid-ct-paper")).json()["at_k"]
+    assert [row["Matches shown, k"] for row in rows] == list(wanted)
+    first = f"{100 * wanted['1']['first']:.1f} %"
+    assert rows[0][words.archive_title("covid-ct")] == first
