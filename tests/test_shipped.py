@@ -20,7 +20,13 @@ needs_pictures = pytest.mark.skipif(
 
 @needs_pictures
 @pytest.mark.parametrize(
-    ("name", "step"), [("covid-ct", 50), ("covid-ct-paper", 50), ("pneumonia-xray", 350)]
+    ("name", "step"),
+    [
+        ("covid-ct", 50),
+        ("covid-ct-paper", 50),
+        ("pneumonia-xray", 350),
+        ("pneumonia-xray-paper", 1000),
+    ],
 )
 def test_a_real_picture_finds_itself(name, step):
     archive = open_archive(name)
