@@ -399,7 +399,8 @@ def _search(options: argparse.Namespace) -> None:
         scan = read_one(options.scan, decoder.read)
     _warn_of_looks(options.scan, scan, archive)
     model = archive.model()
-    code = model.codes(model.encode([region.crop(scan.pixels) if region else scan.pixels]))
+    pixels = region.crop(scan.pixels, model.margin) if region else scan.pixels
+    code = model.codes(model.encode([pixels]))
     sha256 = "" if region else scan.sha256  # a part is not the picture it was cut from
     found = archive.search(code, sha256, options.k, without_self=options.without_self)
     if options.json:
@@ -452,7 +453,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         splits=options.split,
         protocol=options.protocol,
         bits=options.bits,
-        progress=_progress("Encoded"),
+        progress=_progress,
     )
     _write_json(options.json, {**result.json(), "similarity": alike.json()})
     _print_figures(result)

@@ -20,7 +20,13 @@ from retrieval.encoding import Progress, Reader
 from retrieval.evaluation import Cases, precision_at
 from retrieval.hamming import rank
 from retrieval.hashing import Codes, Features
-from retrieval.metrics import Floats, bootstrap_interval, figure, paired_difference
+from retrieval.metrics import (
+    Floats,
+    balanced_interval,
+    bootstrap_interval,
+    figure,
+    paired_difference,
+)
 from retrieval.model import Model
 from retrieval.storage import Json
 
@@ -32,13 +38,15 @@ PROTOCOL = "official"  # its refusals see the pictures as they were before any c
 class Effect:
     """One change's figures, each float64 (3,): value, low, high.
 
-    precision : P@10, expected over ties; difference : minus that of the unchanged
+    precision : P@10, expected over ties; balanced : the mean of each label's, which is
+    1 / labels for whoever sees nothing; difference : minus that of the unchanged
     queries, query by query; overlap : share of the first 10 cases, by (distance,
     id) as a user sees them, that are among the unchanged query's first 10.
     """
 
     description: str
     precision: Floats
+    balanced: Floats
     difference: Floats
     overlap: Floats
 
@@ -47,6 +55,7 @@ class Effect:
         return {
             "description": self.description,
             "precision_at_10": figure(self.precision),
+            "balanced_at_10": figure(self.balanced),
             "difference": figure(self.difference),
             "overlap_at_10": figure(self.overlap),
         }
@@ -62,7 +71,9 @@ class Audit:
     bits: int
     queries: int
     chance: float
+    labels: int
     unchanged: Floats
+    balanced: Floats
     effects: dict[str, Effect]
 
     def json(self) -> Json:
@@ -74,7 +85,11 @@ class Audit:
             "bits": self.bits,
             "queries": self.queries,
             "chance": self.chance,
-            "unchanged": {"precision_at_10": figure(self.unchanged)},
+            "balanced_chance": 1 / self.labels,
+            "unchanged": {
+                "precision_at_10": figure(self.unchanged),
+                "balanced_at_10": figure(self.balanced),
+            },
             "changes": {name: effect.json() for name, effect in self.effects.items()},
         }
 
@@ -111,7 +126,9 @@ def audit(
         bits=gallery.codes.shape[1] * 8,
         queries=len(queries),
         chance=float(chance.mean()),
+        labels=len(np.unique(queries.labels)),
         unchanged=_column(bootstrap_interval(precision[:, None], queries.patients)),
+        balanced=balanced_interval(precision, queries.labels, queries.patients),
         effects=effects,
     )
 
@@ -150,6 +167,7 @@ def _effect(
     return Effect(
         description,
         _column(bootstrap_interval(precision[:, None], patients)),
+        balanced_interval(precision, queries.labels, patients),
         _column(paired_difference(precision[:, None], unchanged[:, None], patients)),
         _column(bootstrap_interval(overlap[:, None], patients)),
     )

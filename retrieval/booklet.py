@@ -26,12 +26,28 @@ MEANINGS = {
     "paper": "The source paper's protocol: in-sample, the query finds itself. It flatters.",
 }
 
+SHORT = {
+    "precision": "Precision",
+    "recall": "Recall",
+    "f_score": "F-score",
+    "ap": "AP",
+    "ap_paper": "AP (paper's)",
+}
+
 Row = tuple[str, ...]
 
 
-def report(title: str, result: Json, *, changed: Json | None = None, size: str = "A4") -> bytes:
-    """The PDF of one result as `evaluate --json` writes it, with its audit if there is one.
+def report(
+    title: str,
+    result: Json,
+    *,
+    changed: Json | None = None,
+    shorter: Json | None = None,
+    size: str = "A4",
+) -> bytes:
+    """The PDF of one result as `evaluate --json` writes it.
 
+    changed, shorter : what `audit` and `lengths` wrote of the same archive, if they were run.
     SettingError for a page size that is not in `printing.PAGES`.
     """
     if size not in PAGES:
@@ -44,17 +60,46 @@ def report(title: str, result: Json, *, changed: Json | None = None, size: str =
             _with_figure("Precision against recall", curves.precision_recall, result, size),
             _with_table(
                 "Figures by number of matches, in percent",
-                ("k", "Precision", "Recall", "F-score", "AP (paper's)"),
+                ("k", *(SHORT[name] for name in curves.measured(result))),
                 curves.shown_rows(result, TABLE),
                 size,
             ),
+            _with_table(*groups_table(result), size),
         ]
+        if "trust" in result:
+            pages.append(_with_figure(
+                "Do stated chances come true", curves.reliability, result, size
+            ))  # fmt: skip
+            pages.append(_with_figure(
+                "What answering fewer queries buys", curves.coverage, result, size
+            ))  # fmt: skip
+        if shorter is not None:
+            pages.append(_with_figure(
+                "Precision by length of the code", curves.code_lengths, shorter, size
+            ))  # fmt: skip
         if changed is not None:
             pages.append(_with_table(*_audit_table(changed), size))
         for number, page in enumerate(pages, start=1):
             page.text(0.5, 0.03, f"{NOT_FOR_DIAGNOSIS} Page {number} of {len(pages)}",
                       size=7.5, ha="center")  # fmt: skip
     return as_pdf(pages)
+
+
+def groups_table(result: Json) -> tuple[str, Row, list[Row]]:
+    """Title, head and rows of precision by label and by subtype of the queries, in percent."""
+    groups = {"All": result} | result["per_label"] | result.get("per_subtype", {})
+    rows = [
+        (
+            name,
+            str(found["queries"]),
+            f"{100 * found['chance']:.1f}",
+            *(curves.percent(found["at_k"][str(k)]["precision"]) for k in (5, 10, 50)),
+            curves.percent(found["map"]),
+        )
+        for name, found in groups.items()
+    ]
+    head = ("Queries", "Number", "Random", "P@5", "P@10", "P@50", "Mean AP")
+    return "Precision by label and subtype of the query, in percent", head, rows
 
 
 def _front(title: str, result: Json, size: str) -> Figure:
@@ -127,16 +172,19 @@ def _trust(found: Json | None) -> list[tuple[str, str]]:
 
 def _audit_table(changed: Json) -> tuple[str, Row, list[Row]]:
     unchanged = changed["unchanged"]["precision_at_10"]
-    rows = [("None", _interval(unchanged), "")]
+    balanced = changed["unchanged"]["balanced_at_10"]
+    rows = [("None", _interval(unchanged), "", _interval(balanced))]
     rows += [
         (
-            textwrap.fill(effect["description"], 52),
+            textwrap.fill(effect["description"], 44),
             _interval(effect["precision_at_10"]),
             _signed(effect["difference"]),
+            _interval(effect["balanced_at_10"]),
         )
         for effect in changed["changes"].values()
     ]
-    head = ("Change of the query's picture", "P@10", "Difference (points)")
+    nothing = f"Labels' mean (nothing: {100 * changed['balanced_chance']:.0f} %)"
+    head = ("Change of the query's picture", "P@10", "Difference (points)", nothing)
     return "The same scans with letters, borders and contrast changed", head, rows
 
 
@@ -160,16 +208,23 @@ def _raster(figure: Figure) -> npt.NDArray[np.uint8]:
 
 def _with_table(title: str, head: Row, rows: Sequence[Row], size: str) -> Figure:
     page = _page(title, size)
-    first = 0.46 if len(head) == 3 else 0.06
-    others = (1 - 2 * MARGIN - first) / (len(head) - 1)
-    lefts = [MARGIN] + [MARGIN + first + number * others for number in range(len(head) - 1)]
+    longest = [max(map(_width, column)) + 2 for column in zip(head, *rows, strict=True)]
+    shares = np.cumsum([0, *longest[:-1]]) / sum(longest)
+    lefts = (MARGIN + (1 - 2 * MARGIN) * shares).tolist()
     top = 0.87
     for number, row in enumerate([head, *rows]):
         lines = max(cell.count("\n") + 1 for cell in row)
         for left, cell in zip(lefts, row, strict=True):
-            page.text(left, top, cell, size=8, va="top", weight="bold" if not number else "normal")
+            page.text(
+                left, top, cell, size=7.5, va="top", weight="bold" if not number else "normal"
+            )
         top -= 0.008 + 0.0135 * lines
     return page
+
+
+def _width(cell: str) -> int:
+    """Letters in a cell's longest line."""
+    return max(map(len, cell.split("\n")))
 
 
 def _page(title: str, size: str) -> Figure:

@@ -30,6 +30,7 @@ NAMES = {
     "precision": "Precision",
     "recall": "Recall",
     "f_score": "F-score",
+    "ap": "AP, divided by the most hits possible",
     "ap_paper": "AP, divided by the hits found (paper)",
 }
 LATEX = {character: f"\\{character}" for character in "&%$#_{}"} | {
@@ -37,8 +38,6 @@ LATEX = {character: f"\\{character}" for character in "&%$#_{}"} | {
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
 }
-HEAD = ("k", *(f"{name}{end}" for name in NAMES for end in ("", "_low", "_high")))
-
 Rows = list[tuple[str, ...]]
 
 
@@ -60,15 +59,19 @@ def precision(result: Json) -> Figure:
 
 
 def all_figures(result: Json) -> Figure:
-    """Precision, recall, F-score and the paper's AP at k = 5 to 50, each with its band."""
+    """Precision, recall, F-score and both APs at k = 5 to 50, each with its band."""
     with print_style():
-        figure = Figure(figsize=(SIZE[0], 5.2), layout="constrained")
+        figure = Figure(figsize=(SIZE[0], 7.2), layout="constrained")
         ks = np.arange(FIRST, LAST + 1)
-        for axes, (name, title) in zip(figure.subplots(2, 2).flat, NAMES.items(), strict=True):
+        names = measured(result)
+        panels = figure.subplots(3, 2).ravel().tolist()
+        for unused in panels[len(names) :]:
+            unused.set_axis_off()
+        for axes, name in zip(panels, names, strict=False):
             values, low, high = _series(result, name)
             axes.fill_between(ks, low, high, color="0.82", linewidth=0)
             axes.plot(ks, values, color="black")
-            axes.set_title(title, size=9)
+            axes.set_title(NAMES[name], size=9)
             axes.set_xlabel("k")
             axes.yaxis.set_major_formatter(PercentFormatter(1.0))
             axes.set_ylim(0, max(float(high.max()) * 1.1, 0.05) if name != "precision" else 1.02)
@@ -91,6 +94,42 @@ def precision_recall(result: Json) -> Figure:
         axes.xaxis.set_major_formatter(PercentFormatter(1.0))
         axes.set_ylim(0, 1.02)
         axes.legend(loc="lower left", fontsize=8)
+    return figure
+
+
+def reliability(result: Json) -> Figure:
+    """Stated chance of the likeliest label against the share that came true, 95 % intervals."""
+    with print_style():
+        figure, axes = _axes("Stated chance of the likeliest label", "Share that came true")
+        points = result["trust"]["reliability"]
+        observed = np.array([point["observed"] for point in points])
+        ends = [
+            observed - [point["low"] for point in points],
+            np.array([point["high"] for point in points]) - observed,
+        ]
+        axes.plot([0, 1], [0, 1], color="0.45", linewidth=1, linestyle=(0, (1, 3)))
+        axes.errorbar(
+            [point["mean_chance"] for point in points], observed, yerr=np.maximum(ends, 0),
+            color="black", fmt="o", markersize=5, capsize=3, linewidth=1,
+        )  # fmt: skip
+        axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+        axes.set_xlim(0, 1.02)
+        axes.set_ylim(0, 1.02)
+    return figure
+
+
+def coverage(result: Json) -> Figure:
+    """P@10 of the queries answered, by their share, the surest first."""
+    with print_style():
+        figure, axes = _axes("Share of the queries answered, surest first", "Precision at 10")
+        points = result["trust"]["risk_coverage"]
+        axes.plot(
+            [point["coverage"] for point in points],
+            [point["p_at_10"] for point in points],
+            color="black",
+        )
+        axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+        axes.set_ylim(0, 1.02)
     return figure
 
 
@@ -122,12 +161,23 @@ def _at_10(chosen: Json) -> float:
     return chosen["bits"]["at_k"]["10"]["precision"]["value"]
 
 
+def measured(result: Json) -> list[str]:
+    """Which of `NAMES` a result holds: one that was stored earlier may lack the younger ones."""
+    return [name for name in NAMES if name in result["at_k"]["1"]]
+
+
+def head_of(result: Json) -> tuple[str, ...]:
+    """The head of `rows_of`."""
+    ends = ("", "_low", "_high")
+    return ("k", *(f"{name}{end}" for name in measured(result) for end in ends))
+
+
 def rows_of(result: Json, ks: Sequence[int] = tuple(range(1, 101))) -> Rows:
-    """Every figure with its interval at each k, as text of six digits, below `HEAD`."""
+    """Every figure with its interval at each k, as text of six digits, below `head_of`."""
     rows = []
     for k in ks:
         found = result["at_k"][str(k)]
-        cells = [found[name][end] for name in NAMES for end in ("value", "low", "high")]
+        cells = [found[name][end] for name in measured(result) for end in ("value", "low", "high")]
         rows.append((str(k), *(f"{cell:.6f}" for cell in cells)))
     return rows
 
@@ -152,10 +202,12 @@ def as_latex(head: Sequence[str], rows: Rows) -> bytes:
 
 def shown_rows(result: Json, ks: Sequence[int]) -> Rows:
     """Figures in percent with their interval, as a reader wants them, for these k."""
-    return [(str(k), *(_percent(result["at_k"][str(k)][name]) for name in NAMES)) for k in ks]
+    names = measured(result)
+    return [(str(k), *(percent(result["at_k"][str(k)][name]) for name in names)) for k in ks]
 
 
-def _percent(figure: Json) -> str:
+def percent(figure: Json) -> str:
+    """A figure in percent with its interval."""
     return f"{100 * figure['value']:.1f} ({100 * figure['low']:.1f} to {100 * figure['high']:.1f})"
 
 
@@ -201,19 +253,22 @@ DRAWINGS = {
     "precision": precision,
     "all-figures": all_figures,
     "precision-recall": precision_recall,
+    "reliability": reliability,
+    "coverage": coverage,
 }
+OF_TRUST = ("reliability", "coverage")
+
+
+def drawable(result: Json) -> list[str]:
+    """Which of `DRAWINGS` a result has figures for."""
+    return [name for name in DRAWINGS if "trust" in result or name not in OF_TRUST]
 
 
 def files_of(result: Json) -> dict[str, bytes]:
     """Every figure and table of a result by file name, ready to be written."""
-    drawn = {
-        "precision": precision,
-        "all-figures": all_figures,
-        "precision-recall": precision_recall,
-    }
-    rows = rows_of(result)
-    files = {"figures.csv": as_csv(HEAD, rows), "figures.tex": as_latex(HEAD, rows)}
-    for name, draw in drawn.items():
-        figure = draw(result)
+    head, rows = head_of(result), rows_of(result)
+    files = {"figures.csv": as_csv(head, rows), "figures.tex": as_latex(head, rows)}
+    for name in drawable(result):
+        figure = DRAWINGS[name](result)
         files |= {f"{name}.{kind}": as_bytes(figure, kind) for kind in ("svg", "png")}
     return files

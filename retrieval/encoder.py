@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from retrieval.errors import ModelError
+from retrieval.framing import placed, seen_box
 from retrieval.lite import FIXED_BLOCKS, LiteBody, LiteNetwork, imagenet_body, pool
 
 FloatImage = npt.NDArray[np.float32]
@@ -29,6 +30,7 @@ class EncoderSpec:
 
     pretrained : the body starts from ImageNet weights.
     kept : how many of the features, the last ones, no label has touched.
+    margin : share of each side that the network does not see, nor any uniform margin outside it.
     """
 
     name: str
@@ -37,6 +39,7 @@ class EncoderSpec:
     features: int = 512
     pretrained: bool = False
     kept: int = 0
+    margin: float = 0.0
 
 
 # "small" has the paper's 13 layers on a smaller picture: for tests and quick trials.
@@ -46,6 +49,7 @@ SPECS = {
         EncoderSpec("paper", 335, 580),
         EncoderSpec("small", 96, 160),
         EncoderSpec("lite", 256, 256, 192, pretrained=True, kept=64),
+        EncoderSpec("lite-inner", 256, 256, 192, pretrained=True, kept=64, margin=0.05),
     )
 }
 CHANNELS = (32, 32, 64, 128)  # of the paper's four convolutions
@@ -115,17 +119,26 @@ def new_network(spec: EncoderSpec, rows: int | None = None) -> Network:
     return LiteNetwork(rows) if spec.pretrained else PaperNetwork(spec, rows)
 
 
+def seen(pixels: FloatImage, spec: EncoderSpec) -> FloatImage:
+    """What the network sees of (H, W) in [0, 1], at its size (spec.height, spec.width).
+
+    The picture is stretched to the input's shape, as the paper's table implies.
+    """
+    image = Image.fromarray(np.ascontiguousarray(pixels, dtype=np.float32))
+    resized = image.resize(
+        (spec.width, spec.height), Image.Resampling.BILINEAR, box=seen_box(pixels, spec.margin)
+    )
+    return np.asarray(resized, dtype=np.float32)
+
+
 def prepare(pixels: FloatImage, spec: EncoderSpec) -> FloatImage:
     """Fit a scan to the network: (H, W) in [0, 1] -> (spec.height, spec.width).
 
-    The picture is stretched to the input's shape, as the paper's table implies.
     For the paper's network each picture is then standardised by itself (mean 0,
     spread 1): overall brightness and contrast go away, and nothing has to be
     fitted on other pictures. ImageNet weights expect the range [-1, 1] instead.
     """
-    image = Image.fromarray(np.ascontiguousarray(pixels, dtype=np.float32))
-    resized = image.resize((spec.width, spec.height), Image.Resampling.BILINEAR)
-    fitted = np.asarray(resized, dtype=np.float32)
+    fitted = seen(pixels, spec)
     if spec.pretrained:
         return fitted * 2 - 1
     return (fitted - fitted.mean()) / max(float(fitted.std()), 1e-6)
@@ -152,16 +165,30 @@ class Encoder:
         batch = torch.from_numpy(picture)[None, None]  # (1, 1, H, W)
         return self.network(batch.contiguous(memory_format=torch.channels_last))[0].numpy()
 
-    @torch.inference_mode()
     def shares(
         self, pixels: FloatImage, coefficients: npt.NDArray[np.float32]
     ) -> tuple[FloatImage, float]:
         """Where in a picture (H, W) the sum of coefficients (rows,) * features comes from.
 
         A map (h, w) that covers the whole picture, and a constant: together they sum to
-        that number, up to rounding.
+        that number, up to rounding. What the network does not see holds 0.
         """
-        batch = torch.from_numpy(prepare(pixels, self.spec))[None, None]
+        found, constant = self._shares(prepare(pixels, self.spec), coefficients)
+        return placed(found, seen_box(pixels, self.spec.margin), pixels.shape), constant
+
+    def shares_beyond(
+        self, pixels: FloatImage, other: FloatImage, coefficients: npt.NDArray[np.float32]
+    ) -> FloatImage:
+        """The map of `shares` less that of another picture, cell by cell of what is seen."""
+        found, _ = self._shares(prepare(pixels, self.spec), coefficients)
+        less, _ = self._shares(prepare(other, self.spec), coefficients)
+        return placed(found - less, seen_box(pixels, self.spec.margin), pixels.shape)
+
+    @torch.inference_mode()
+    def _shares(
+        self, picture: FloatImage, coefficients: npt.NDArray[np.float32]
+    ) -> tuple[FloatImage, float]:
+        batch = torch.from_numpy(picture)[None, None]
         found, constant = self.network.shares(
             batch.contiguous(memory_format=torch.channels_last), torch.from_numpy(coefficients)
         )

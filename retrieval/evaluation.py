@@ -10,7 +10,7 @@ paper            the whole archive, the query itself included, as the source pap
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +37,7 @@ from retrieval.storage import Json
 
 DEPTH = 100
 PROTOCOLS = ("official", "own-patient-out", "paper")
-FIGURES = ("precision", "recall", "f_score", "ap_paper")
+FIGURES = ("precision", "recall", "f_score", "ap", "ap_paper")
 STRANGERS = ("patients", "sha256")  # a query's own patient and picture are not ranked
 
 Strings = npt.NDArray[np.str_]
@@ -57,8 +57,8 @@ class Cases:
     def __len__(self) -> int:
         return len(self.codes)
 
-    def take(self, mask: npt.NDArray[np.bool_]) -> Cases:
-        """The cases where `mask` (n,) holds."""
+    def take(self, mask: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> Cases:
+        """The cases where `mask` (n,) holds, or those at these rows."""
         return Cases(*(getattr(self, field.name)[mask] for field in fields(self)))
 
     def joined(self, others: Cases) -> Cases:
@@ -97,8 +97,10 @@ class Curves:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """The figures of all queries and of each label under one protocol.
+    """The figures of all queries, of each label and of each subtype under one protocol.
 
+    per_subtype : of the queries of one subtype, where a label has several; relevant is
+    still what shares the label.
     archive_count : cases ranked against; seen : queries that the model was trained on;
     trust : whether the archive's calibration holds for them, if it has one.
     """
@@ -111,6 +113,7 @@ class Evaluation:
     bits: int
     overall: Curves
     per_label: dict[str, Curves]
+    per_subtype: dict[str, Curves] = field(default_factory=dict)
     trust: Reliability | None = None
 
     def json(self) -> Json:
@@ -124,6 +127,7 @@ class Evaluation:
             "queries_seen_in_training": self.seen,
             **self.overall.json(),
             "per_label": {label: curves.json() for label, curves in self.per_label.items()},
+            "per_subtype": {name: curves.json() for name, curves in self.per_subtype.items()},
             **trust,
         }
 
@@ -183,10 +187,18 @@ def evaluate(
 
 
 def evaluate_against(
-    gallery: Cases, archive: Archive, model: Model, queries: Cases, protocol: str
+    gallery: Cases,
+    archive: Archive,
+    model: Model,
+    queries: Cases,
+    protocol: str,
+    *,
+    progress: Progress | None = None,
 ) -> Evaluation:
     """Figures of queries ranked against a gallery that `gallery_for` gave."""
-    values, chance = figures_of_queries(gallery, queries, keep_own=protocol == "paper")
+    values, chance = figures_of_queries(
+        gallery, queries, keep_own=protocol == "paper", progress=progress
+    )
     overall, per_label = curves_of(values, chance, queries)
     return Evaluation(
         protocol=protocol,
@@ -197,6 +209,7 @@ def evaluate_against(
         bits=gallery.codes.shape[1] * 8,
         overall=overall,
         per_label=per_label,
+        per_subtype=curves_of_subtypes(values, chance, queries),
     )
 
 
@@ -261,9 +274,9 @@ def _refuse_leaks(gallery: Cases, queries: Cases, model: Model) -> None:
 
 
 def figures_of_queries(
-    gallery: Cases, queries: Cases, *, keep_own: bool = False
+    gallery: Cases, queries: Cases, *, keep_own: bool = False, progress: Progress | None = None
 ) -> tuple[Floats, Floats]:
-    """Figures (queries, 4 * DEPTH + 1) of every query, and the precision of chance (queries,)."""
+    """Figures (queries, 5 * DEPTH + 1) of every query, and the precision of chance (queries,)."""
     rows, chance = [], []
     for totals, relevant in rankings(gallery, queries, without=() if keep_own else STRANGERS):
         figures = query_figures(totals, relevant, DEPTH)
@@ -273,6 +286,8 @@ def figures_of_queries(
             )
         )
         chance.append(relevant.sum() / totals.sum())
+        if progress:
+            progress(len(rows), len(queries))
     return np.stack(rows), np.array(chance)
 
 
@@ -321,6 +336,16 @@ def allowed_cases(
         yield allowed
 
 
+def divided(labels: Strings, subtypes: Strings) -> npt.NDArray[np.bool_]:
+    """Which cases have a subtype inside a label that has several.
+
+    Where normal pictures have the one subtype "normal", training told it apart already.
+    """
+    pairs = np.unique(np.stack([labels, subtypes], axis=1)[subtypes != ""], axis=0)
+    names, count = np.unique(pairs[:, 0], return_counts=True)
+    return (subtypes != "") & np.isin(labels, names[count > 1])
+
+
 def _numbered(first: Strings, second: Strings) -> tuple[npt.NDArray[np.intp], ...]:
     """Two arrays of names as numbers, equal where the names are: quicker to compare."""
     numbers = np.unique(np.concatenate([first, second]), return_inverse=True)[1]
@@ -329,16 +354,29 @@ def _numbered(first: Strings, second: Strings) -> tuple[npt.NDArray[np.intp], ..
 
 def curves_of(values: Floats, chance: Floats, queries: Cases) -> tuple[Curves, dict[str, Curves]]:
     """Figures of all queries and of those of each label, from `figures_of_queries`."""
-    labels = np.unique(queries.labels).tolist()
-    masks = {label: queries.labels == label for label in labels}
-    return _curves(values, chance, queries.patients), {
-        label: _curves(values[mask], chance[mask], queries.patients[mask])
-        for label, mask in masks.items()
+    groups = _curves_of_groups(values, chance, queries, queries.labels)
+    return _curves(values, chance, queries.patients), groups
+
+
+def curves_of_subtypes(values: Floats, chance: Floats, queries: Cases) -> dict[str, Curves]:
+    """The same figures for each subtype of a label that has several."""
+    mask = divided(queries.labels, queries.subtypes)
+    of_some = queries.take(mask)
+    return _curves_of_groups(values[mask], chance[mask], of_some, of_some.subtypes)
+
+
+def _curves_of_groups(
+    values: Floats, chance: Floats, queries: Cases, names: Strings
+) -> dict[str, Curves]:
+    masks = {name: names == name for name in np.unique(names).tolist()}
+    return {
+        name: _curves(values[mask], chance[mask], queries.patients[mask])
+        for name, mask in masks.items()
     }
 
 
 def _curves(values: Floats, chance: Floats, patients: Strings) -> Curves:
-    figures = np.stack(bootstrap_interval(values, patients))  # (3, 4 * DEPTH + 1)
+    figures = np.stack(bootstrap_interval(values, patients))  # (3, 5 * DEPTH + 1)
     at_k = {
         name: figures[:, place * DEPTH : (place + 1) * DEPTH] for place, name in enumerate(FIGURES)
     }

@@ -91,10 +91,7 @@ class Scales:
         side = np.where(agreement.above, 1, -1) * agreement.agrees
         coefficients = np.zeros(len(self.model.columns), dtype=np.float32)
         coefficients[_places(self.model)] = side / self.spread[agreement.columns]
-        encoder = self.model.encoder
-        shares, _ = encoder.shares(pixels, coefficients)
-        nothing, _ = encoder.shares(empty_like(pixels), coefficients)
-        return shares - nothing
+        return self.model.encoder.shares_beyond(pixels, empty_like(pixels), coefficients)
 
 
 def empty_like(pixels: FloatImage) -> FloatImage:

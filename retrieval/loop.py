@@ -12,11 +12,10 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from retrieval.checkpoints import Checkpoints
-from retrieval.encoder import EncoderSpec, FloatImage
+from retrieval.encoder import EncoderSpec, FloatImage, seen
 from retrieval.errors import DataError, SettingError, TrainingError
 
 Rows = npt.NDArray[np.intp]
@@ -184,9 +183,4 @@ def batches(
 
 def stack(scans: Sequence[FloatImage], spec: EncoderSpec) -> Tensor:
     """Scans of any size as one tensor (n, 1, spec.height, spec.width) in [0, 1]."""
-    size = (spec.width, spec.height)
-    fitted = [
-        np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR))
-        for pixels in scans
-    ]
-    return torch.from_numpy(np.stack(fitted))[:, None]
+    return torch.from_numpy(np.stack([seen(pixels, spec) for pixels in scans]))[:, None]

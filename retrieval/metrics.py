@@ -34,13 +34,15 @@ class QueryFigures:
     """Expected figures of one query at k = 1..K, each (K,), and over the whole ranking.
 
     precision = h / k, recall = h / R, f_score = 2 h / (k + R), with h hits among k
-    and R relevant cases in the archive; ap_paper divides the sum of precisions
-    at the hits by h (the source paper's AP), `average_precision` by R.
+    and R relevant cases in the archive. Both APs sum the precisions at the hits:
+    `ap` divides by the most hits that k could hold, min(k, R), and `ap_paper`, the
+    source paper's, by h. `average_precision` is of the whole ranking, divided by R.
     """
 
     precision: Floats
     recall: Floats
     f_score: Floats
+    ap: Floats
     ap_paper: Floats
     average_precision: float
 
@@ -55,6 +57,7 @@ def query_figures(totals: Counts, relevant: Counts, depth: int) -> QueryFigures:
         precision=hits / k,
         recall=hits / found if found else np.zeros(depth),
         f_score=2 * hits / (k + found),
+        ap=_expected_ap(at_hits, found, k),
         ap_paper=expected_ap_paper(totals, relevant, depth, at_hits),
         average_precision=expected_average_precision(totals, relevant),
     )
@@ -72,6 +75,14 @@ def expected_average_precision(totals: Counts, relevant: Counts) -> float:
     found = float(relevant.sum())
     at_hits = _precision_at_hits(totals, relevant)
     return float(min(at_hits.sum() / found, 1.0)) if found else 0.0
+
+
+def _expected_ap(at_hits: Floats, found: float, k: Floats) -> Floats:
+    """Mean AP at each k (K,), divided by min(k, R): a hit missed among the first k costs."""
+    if not found:
+        return np.zeros(len(k))
+    sums = np.cumsum(at_hits)[np.minimum(k.astype(np.intp), len(at_hits)) - 1]
+    return np.minimum(sums / np.minimum(k, found), 1.0)
 
 
 def _precision_at_hits(totals: Counts, relevant: Counts) -> Floats:
@@ -151,6 +162,31 @@ def bootstrap_interval(
     low, high = np.percentile(means, [2.5, 97.5], axis=0)
     mean = values.mean(axis=0)
     return mean, np.minimum(low, mean), np.maximum(high, mean)  # sums differ in the last digit
+
+
+def balanced_interval(
+    values: Floats,
+    labels: npt.NDArray[np.generic],
+    groups: npt.NDArray[np.generic],
+    *,
+    seed: int = 0,
+    rounds: int = 2000,
+) -> Floats:
+    """Mean over the labels of the mean of values (queries,), and its 95 % interval: (3,).
+
+    A list that is the same for every query scores 1 / labels for P@k, however unequal the
+    labels are in queries and archive; the plain mean gives it the share of the commoner.
+    """
+    patient, drawn = patient_draws(groups, seed=seed, rounds=rounds)
+    names, label = np.unique(labels, return_inverse=True)
+    sums, counts = np.zeros((2, patient.max() + 1, len(names)))
+    np.add.at(sums, (patient, label), values)
+    np.add.at(counts, (patient, label), 1.0)
+    mean = (sums.sum(axis=0) / counts.sum(axis=0)).mean()
+    with np.errstate(invalid="ignore"):  # a draw may hold no patient of a label
+        means = np.nanmean((drawn @ sums) / (drawn @ counts), axis=1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return np.array([mean, min(low, mean), max(high, mean)])
 
 
 def patient_draws(

@@ -74,6 +74,13 @@ class Model:
 
         return from_tensors(spec_named(self.encoder_name), self.weights())
 
+    @property
+    def margin(self) -> float:
+        """Share of each side of a picture that the network does not see."""
+        from retrieval.encoder import spec_named
+
+        return spec_named(self.encoder_name).margin
+
     def weights(self) -> Tensors:
         """The network's arrays, as `encoder.to_tensors` names them."""
         return _load_weights(storage.data_file(self.folder, self.about, WEIGHTS))

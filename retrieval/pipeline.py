@@ -37,15 +37,17 @@ def evaluate_archive(
     splits: Sequence[str] | None,
     protocol: str,
     bits: int | None,
-    progress: Counter,
+    progress: Callable[[str], Counter],
 ) -> tuple[Evaluation, Similarity]:
     """Evaluate an archive with the pictures of a folder, or the stored cases of an archive."""
     evaluation.check_protocol(protocol)
     archive = archives.open_archive(where)
     model = _model_with(archive, bits)
-    cases = _query_cases(queries, model, splits, bits, progress)
+    cases = _query_cases(queries, model, splits, bits, progress("Encoded"))
     gallery = evaluation.gallery_for(archive, model, cases, protocol, bits)
-    result = evaluation.evaluate_against(gallery, archive, model, cases, protocol)
+    result = evaluation.evaluate_against(
+        gallery, archive, model, cases, protocol, progress=progress("Ranked")
+    )
     if protocol != "paper":  # there a query finds itself, and of such no chance is given
         result = replace(result, trust=trust.measured(gallery, cases, model, archive))
     return result, similarity.measure(gallery, cases, protocol=protocol)

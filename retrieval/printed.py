@@ -38,7 +38,7 @@ def numbered(archive: Archive) -> npt.NDArray[np.intp]:
 
 
 def compare(archive: Archive, model: Model, printed: Json) -> Json:
-    """Means over the paper's queries, keyed as its tables are, each beside what it prints."""
+    """Each of the paper's tables, keyed as it is, its means and rows beside what it prints."""
     cases = evaluation.cases_of_archive(archive, model)
     order = numbered(archive)
     by_k = _means(cases, order, printed["queries_by_k"])
@@ -54,7 +54,27 @@ def compare(archive: Archive, model: Model, printed: Json) -> Json:
             k: {**_at(by_k, int(k)), "printed": found} for k, found in printed["at_k"].items()
         },
         "by_query_count_at_5": counts,
+        "per_query": {
+            k: _rows(cases, order, printed["per_query"][k], int(k)) for k in printed["per_query"]
+        },
+        "per_query_at_5": _rows(cases, order, printed["per_query_at_5"], 5),
     }
+
+
+def _rows(cases: Cases, order: npt.NDArray[np.intp], printed: Sequence[Json], k: int) -> list[Json]:
+    """One row for each legible query: its figures at k and what the paper prints of it."""
+    legible = [row for row in printed if row["query"] is not None]
+    asked = cases.take(order[[row["query"] - 1 for row in legible]])
+    values, _ = evaluation.figures_of_queries(cases, asked, keep_own=True)
+    return [
+        {
+            "query": row["query"],
+            "hits": k * float(figures[k - 1]),
+            **{name: float(figures[place * DEPTH + k - 1]) for place, name in enumerate(FIGURES)},
+            "printed": {"hits": row["hits"], "ap_paper": row["ap_paper"]},
+        }
+        for row, figures in zip(legible, values, strict=True)
+    ]
 
 
 def _means(

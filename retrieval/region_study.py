@@ -83,7 +83,7 @@ def measure(
         if box is not None:
             chosen.append(case)
             checksums.append(scan.sha256)
-            features.append(model.encode([scan.pixels, box.crop(scan.pixels)]))
+            features.append(model.encode([scan.pixels, box.crop(scan.pixels, model.margin)]))
         if progress is not None:
             progress(done, len(folder.cases))
     if not chosen:

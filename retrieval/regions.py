@@ -68,9 +68,20 @@ class Region:
             )
         return slice(top, bottom), slice(left, right)
 
-    def crop(self, pixels: FloatImage) -> FloatImage:
-        """The region of a picture (H, W) as a picture of its own; SearchError if too small."""
-        return np.ascontiguousarray(pixels[self.pixels(pixels.shape)])
+    def crop(self, pixels: FloatImage, margin: float = 0.0) -> FloatImage:
+        """The region of a picture (H, W) as a picture of its own; SearchError if too small.
+
+        For a network that leaves out a `margin` of each side of what it is given, so much
+        of the surroundings is added, or of the picture's edge where it ends, that what the
+        network sees is the region.
+        """
+        rows, columns = self.pixels(pixels.shape)
+        share = margin / (1 - 2 * margin)
+        down, across = (round(share * (one.stop - one.start)) for one in (rows, columns))
+        around = np.pad(pixels, ((down, down), (across, across)), mode="edge")
+        return np.ascontiguousarray(
+            around[rows.start : rows.stop + 2 * down, columns.start : columns.stop + 2 * across]
+        )
 
     def key(self) -> str:
         """The same region as text that `parsed` reads."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from pathlib import Path
 
 from retrieval.errors import EvaluationError
-from retrieval.storage import Json
+from retrieval.storage import Json, replace_json
 
 RESULTS = Path(__file__).resolve().parents[1] / "assets" / "results"
 LENGTHS = "lengths/"  # sub-folder of the comparisons of code lengths
@@ -16,6 +18,7 @@ INTAKE = "intake"  # of the input checks
 FAITHFUL = "faithfulness/"  # of the maps of evidence
 REFINED = "refinement/"  # of lists refined by two examples
 REGIONS = "regions/"  # of queries by a boxed region
+KEPT = "RETRIEVAL_RESULTS"  # names the folder where a served app keeps what it measures
 PRINTED = "printed/"  # and of the paper's own queries
 
 
@@ -44,6 +47,24 @@ def read_file(path: Path) -> Json:
 def stored() -> list[str]:
     """Names of the stored evaluations, sorted."""
     return sorted(path.stem for path in RESULTS.glob("*.json"))
+
+
+def keep(found: Json) -> None:
+    """Write an evaluation to the folder for such, if one is named, in place of an earlier one."""
+    if folder := os.environ.get(KEPT):
+        file = f"{found['archive']['id']}-{found['protocol']}.json"
+        replace_json(Path(folder) / file, found)
+
+
+def kept(archive_id: str) -> list[Json]:
+    """The evaluations of an archive that were kept, by protocol; damaged ones are passed over."""
+    folder = os.environ.get(KEPT)
+    paths = sorted(Path(folder).glob(f"{archive_id}-*.json")) if folder else []
+    found = []
+    for path in paths:
+        with contextlib.suppress(EvaluationError):
+            found.append(read_file(path))
+    return found
 
 
 def seeds(name: str) -> list[str]:

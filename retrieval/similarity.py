@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.evaluation import STRANGERS, Cases, Strings, precision_at, rankings
+from retrieval.evaluation import STRANGERS, Cases, Strings, divided, precision_at, rankings
 from retrieval.hashing import Codes
 from retrieval.metrics import Floats, bootstrap_interval, expected_hits, figure
 from retrieval.storage import Json
@@ -169,16 +169,6 @@ def subtype_precision(gallery: Cases, queries: Cases) -> Subtypes | None:
         return None
     values, chance = precision_at(gallery, queries, RANK, relevant="subtypes")
     return Subtypes(len(queries), _interval(values, queries.patients), float(chance.mean()))
-
-
-def divided(labels: Strings, subtypes: Strings) -> Mask:
-    """Which cases have a subtype inside a label that has several.
-
-    Where normal pictures have the one subtype "normal", training told it apart already.
-    """
-    pairs = np.unique(np.stack([labels, subtypes], axis=1)[subtypes != ""], axis=0)
-    names, count = np.unique(pairs[:, 0], return_counts=True)
-    return (subtypes != "") & np.isin(labels, names[count > 1])
 
 
 def _with_several_pictures(cases: Cases) -> Strings:

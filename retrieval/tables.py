@@ -163,15 +163,30 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def audit_table(result: Json) -> str:
     """A Markdown table of what changes of the queries' pictures do to P@10."""
-    head = ["Change of the query's picture", "P@10", "Difference", "Kept of the first 10"]
-    unchanged = interval(result["unchanged"]["precision_at_10"])
-    rows = [["None", unchanged, "", ""]]
+    head = [
+        "Change of the query's picture",
+        "P@10",
+        "Difference",
+        f"Mean of the labels' (no information: {result['balanced_chance']:.3f})",
+        "Kept of the first 10",
+    ]
+    unchanged = result["unchanged"]
+    rows = [
+        [
+            "None",
+            interval(unchanged["precision_at_10"]),
+            "",
+            interval(unchanged["balanced_at_10"]),
+            "",
+        ]
+    ]
     for effect in result["changes"].values():
         rows.append(
             [
                 effect["description"].rstrip("."),
                 interval(effect["precision_at_10"]),
                 difference(effect["difference"]),
+                interval(effect["balanced_at_10"]),
                 f"{effect['overlap_at_10']['value']:.3f}",
             ]
         )

@@ -66,6 +66,7 @@ def test_queries_that_all_look_alike_score_as_one_code(archive, folder, model):
     """A change that leaves nothing gives every query the same first ten cases."""
     found = audit(archive, model, folder.split(["val"]), {"blank": BLANK})
     assert found.effects["blank"].precision[0] == pytest.approx(0.5)
+    assert found.effects["blank"].balanced[0] == pytest.approx(0.5)
 
 
 def test_leaks_are_refused_whatever_the_change(archive, folder, model, tmp_path):
@@ -97,6 +98,6 @@ def test_json_names_model_archive_and_every_change(archive, folder, model):
     assert (found["protocol"], found["bits"], found["queries"]) == ("official", 8, 4)
     assert list(found["changes"]) == ["mask-text", "border-only"]
     for effect in found["changes"].values():
-        for name in ("precision_at_10", "difference", "overlap_at_10"):
+        for name in ("precision_at_10", "balanced_at_10", "difference", "overlap_at_10"):
             assert effect[name]["low"] <= effect[name]["value"] <= effect[name]["high"]
     assert seen == 2 * [(number, 4) for number in range(1, 5)]

@@ -14,7 +14,7 @@ from retrieval import booklet, curves, printing, results
 from retrieval.__main__ import main
 from retrieval.errors import SettingError
 
-DRAWN = (curves.precision, curves.all_figures, curves.precision_recall)
+ENDS = ("value", "low", "high")
 
 
 @pytest.fixture(scope="module", params=["covid-ct-official", "pneumonia-xray-paper"])
@@ -37,9 +37,12 @@ def test_lines_differ_without_colour(result):
         assert len(looks) == len(lines) >= 3
 
 
-@pytest.mark.parametrize("draw", DRAWN)
-def test_no_text_is_cut_off(result, draw):
-    figure = draw(result)
+@pytest.mark.parametrize("name", curves.DRAWINGS)
+def test_no_text_is_cut_off(result, name):
+    if name not in curves.drawable(result):
+        assert name in curves.OF_TRUST and "trust" not in result
+        return
+    figure = curves.DRAWINGS[name](result)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     renderer = canvas.get_renderer()
@@ -64,12 +67,12 @@ def test_code_lengths_are_those_of_the_comparison():
 
 def test_tables_hold_every_figure(result):
     rows = list(csv.reader(io.StringIO(
-        curves.as_csv(curves.HEAD, curves.rows_of(result)).decode("utf-8-sig")
+        curves.as_csv(curves.head_of(result), curves.rows_of(result)).decode("utf-8-sig")
     )))  # fmt: skip
-    assert len(rows) == 101 and rows[0] == list(curves.HEAD)
+    assert len(rows) == 101 and rows[0] == list(curves.head_of(result))
     for row in rows[1:]:
         wanted = result["at_k"][row[0]]
-        cells = [wanted[name][end] for name in curves.NAMES for end in ("value", "low", "high")]
+        cells = [wanted[name][end] for name in curves.measured(result) for end in ENDS]
         np.testing.assert_allclose([float(cell) for cell in row[1:]], cells, atol=5e-7)
 
 
@@ -84,7 +87,12 @@ def test_latex_has_a_cell_for_each_column_and_no_bare_sign():
 @pytest.mark.parametrize("size", printing.PAGES)
 def test_a_report_has_its_pages_with_everything_on_them(result, size):
     data = booklet.report("A title", result, size=size)
-    assert data.startswith(b"%PDF") and data.count(b"/Type /Page ") == 5
+    pages = 8 if "trust" in result else 6
+    assert data.startswith(b"%PDF") and data.count(b"/Type /Page ") == pages
+    shorter = results.read_result("lengths/covid-ct-test")
+    audit = results.read_result("audit/covid-ct")
+    data = booklet.report("A title", result, changed=audit, shorter=shorter, size=size)
+    assert data.count(b"/Type /Page ") == pages + 2
 
 
 def test_texts_of_a_report_stay_on_its_pages(result):
@@ -93,7 +101,8 @@ def test_texts_of_a_report_stay_on_its_pages(result):
     for page in (
         booklet._front("A title", result, "Letter"),
         booklet._with_table(*rows, "Letter"),
-        booklet._with_table("T", tuple("abcde"), curves.shown_rows(result, booklet.TABLE), "A4"),
+        booklet._with_table("T", tuple("abcdef"), curves.shown_rows(result, booklet.TABLE), "A4"),
+        booklet._with_table(*booklet.groups_table(result), "A4"),
     ):
         renderer = FigureCanvasAgg(page).get_renderer()
         boxes = [text.get_window_extent(renderer) for text in page.texts if text.get_text()]
@@ -129,3 +138,19 @@ def test_the_report_says_what_was_measured(result, tmp_path):
     text = subprocess.run(["pdftotext", path, "-"], capture_output=True, text=True).stdout
     assert "COVID-CT, measured" in text and result["model"]["id"] in text
     assert f"{100 * result['at_k']['10']['precision']['value']:.1f} %" in text
+
+
+def test_the_reliability_diagram_shows_the_measured_points():
+    found = results.read_result("covid-ct-official")
+    points = found["trust"]["reliability"]
+    drawn = curves.reliability(found).axes[0].containers[0].lines[0]
+    np.testing.assert_allclose(
+        drawn.get_xdata().astype(float), [point["mean_chance"] for point in points]
+    )
+    np.testing.assert_allclose(
+        drawn.get_ydata().astype(float), [point["observed"] for point in points]
+    )
+    line = curves.coverage(found).axes[0].lines[0]
+    at = {point["coverage"]: point["p_at_10"] for point in found["trust"]["risk_coverage"]}
+    np.testing.assert_allclose(line.get_xdata(), list(at))
+    np.testing.assert_allclose(line.get_ydata(), list(at.values()))

@@ -103,7 +103,7 @@ def test_json_has_every_promised_figure(archive, folder, model):
     assert set(result["per_label"]) == {"bar", "disk"}
     for group in (result, *result["per_label"].values()):
         figures = [group["map"], *(f for at in group["at_k"].values() for f in at.values())]
-        assert len(figures) == 401
+        assert len(figures) == 501
         for figure in figures:
             assert 0 <= figure["low"] <= figure["value"] <= figure["high"] <= 1
 

@@ -16,7 +16,7 @@ MODULES = sorted((ROOT / "retrieval").rglob("*.py"))
 LAYERS = [
     {"errors", "signatures", "views", "directions", "series", "printing"},
     {"greys"},
-    {"regions", "heat"},
+    {"regions", "heat", "framing"},
     {"sheet"},
     {"viewing", "spots"},
     {"letters"},
@@ -44,7 +44,7 @@ LAYERS = [
     },
     {"layout", "encoder", "calibration", "disturbances", "hits", "sandbox"},
     {"checkpoints", "model", "fitting", "results", "poses", "curves"},
-    {"booklet"},
+    {"booklet", "apart"},
     {"tables", "intake"},
     {"asking_tables"},
     {"report", "card"},

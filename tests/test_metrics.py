@@ -5,11 +5,17 @@ import itertools
 import numpy as np
 import pytest
 
-from retrieval.metrics import bootstrap_interval, paired_difference, query_figures, tie_groups
+from retrieval.metrics import (
+    balanced_interval,
+    bootstrap_interval,
+    paired_difference,
+    query_figures,
+    tie_groups,
+)
 
 
 def figures_of_order(order, relevant_in_all, depth):
-    """P, recall, F, paper's AP at k = 1..depth and AP of one fixed order, by counting."""
+    """P, recall, F, both APs at k = 1..depth and AP of one fixed order, by counting."""
     rows, hits, precisions = [], 0, []
     for k in range(1, depth + 1):
         if order[k - 1]:
@@ -17,7 +23,11 @@ def figures_of_order(order, relevant_in_all, depth):
             precisions.append(hits / k)
         precision, recall = hits / k, hits / relevant_in_all
         f_score = 2 * precision * recall / (precision + recall) if hits else 0.0
-        rows.append((precision, recall, f_score, sum(precisions) / hits if hits else 0.0))
+        both = (
+            sum(precisions) / min(k, relevant_in_all),
+            sum(precisions) / hits if hits else 0.0,
+        )
+        rows.append((precision, recall, f_score, *both))
     return np.array(rows), sum(precisions) / relevant_in_all
 
 
@@ -40,7 +50,7 @@ def test_figures_are_means_over_all_orders_of_the_ties(seed):
     ]
     expected = np.mean([rows for rows, _ in results], axis=0)
     figures = query_figures(totals, relevant, depth)
-    for column, name in enumerate(("precision", "recall", "f_score", "ap_paper")):
+    for column, name in enumerate(("precision", "recall", "f_score", "ap", "ap_paper")):
         np.testing.assert_allclose(getattr(figures, name), expected[:, column], err_msg=name)
     assert figures.average_precision == pytest.approx(np.mean([ap for _, ap in results]))
 
@@ -83,7 +93,7 @@ def test_no_order_of_rows_changes_a_figure():
 
 def test_no_figure_exceeds_one():
     figures = query_figures(np.array([193]), np.array([192]), 100)
-    assert figures.ap_paper.max() <= 1 and figures.precision.max() <= 1
+    assert figures.ap_paper.max() <= 1 and figures.ap.max() <= 1 and figures.precision.max() <= 1
 
 
 def test_past_the_end_of_a_small_archive():
@@ -96,7 +106,7 @@ def test_past_the_end_of_a_small_archive():
 def test_nothing_relevant_scores_nothing():
     figures = query_figures(np.array([3]), np.array([0]), 3)
     assert figures.average_precision == 0
-    assert not figures.recall.any() and not figures.ap_paper.any()
+    assert not figures.recall.any() and not figures.ap_paper.any() and not figures.ap.any()
 
 
 def test_the_interval_draws_patients_not_pictures():
@@ -121,3 +131,17 @@ def test_a_paired_difference_is_the_mean_of_differences():
     other = random.random((30, 1))
     mean, low, high = paired_difference(other, hard, groups)
     assert mean == pytest.approx((other - hard).mean()) and low < mean < high
+
+
+def test_one_list_for_all_queries_is_worth_nothing_when_balanced():
+    """Nine in ten of the archive and of the queries have one label."""
+    labels = np.array(["common"] * 90 + ["rare"] * 10)
+    values = np.where(labels == "common", 0.9, 0.1)  # P@10 of one and the same list
+    mean, low, high = balanced_interval(values, labels, np.arange(100))
+    assert (mean, low, high) == pytest.approx((0.5, 0.5, 0.5))
+    noisy = values + np.random.default_rng(0).normal(0, 0.05, 100)
+    mean, low, high = balanced_interval(noisy, labels, np.arange(100))
+    by_label = [noisy[labels == name].mean() for name in ("common", "rare")]
+    assert mean == pytest.approx(np.mean(by_label)) and low < mean < high
+    spread = np.hypot(noisy[:90].std() / 90**0.5, noisy[90:].std() / 10**0.5) / 2
+    assert high - low == pytest.approx(2 * 1.96 * spread, rel=0.2)

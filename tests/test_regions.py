@@ -29,6 +29,12 @@ def test_a_crop_holds_the_pixels_of_the_region():
     found = Region(0.5, 0.25, 0.5, 0.5).crop(pixels)
     np.testing.assert_array_equal(found, pixels[10:30, 30:60])
     np.testing.assert_array_equal(Region(0, 0, 1, 1).crop(pixels), pixels)
+    around = Region(0.25, 0.25, 0.5, 0.5).crop(pixels, margin=0.1)
+    down, across = (round(0.1 / 0.8 * side / 2) for side in pixels.shape)
+    assert around.shape == (pixels.shape[0] // 2 + 2 * down, pixels.shape[1] // 2 + 2 * across)
+    inner = around[down : around.shape[0] - down, across : around.shape[1] - across]
+    np.testing.assert_array_equal(inner, Region(0.25, 0.25, 0.5, 0.5).crop(pixels))
+    np.testing.assert_array_equal(Region(0, 0, 1, 1).crop(pixels, margin=0.1)[0, 0], pixels[0, 0])
 
 
 def test_a_region_of_few_pixels_is_refused():

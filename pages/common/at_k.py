@@ -1,25 +1,68 @@
-"""The table of figures by number of matches."""
+"""Tables of figures by number of matches, and by label and subtype of the query."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from pages.common import figures, words
-from pages.common.figures import Report
+from pages.common import figures, tables, words
+from pages.common.figures import Json, Report
 
 COLUMNS = {
     "precision": "Precision",
     "recall": "Recall",
     "f_score": "F-score",
-    "ap_paper": "AP (paper's definition)",
+    "ap": "AP",
+    "ap_paper": "AP (paper's)",
 }
 
 
 def table(report: Report) -> None:
     """Each figure with its interval, for the numbers of matches that reports name."""
+    columns = {key: title for key, title in COLUMNS.items() if report.has(key)}
     rows = [
         {"k": str(k)}
-        | {title: words.interval(report.figure(key, k)) for key, title in COLUMNS.items()}
+        | {title: words.interval(report.figure(key, k)) for key, title in columns.items()}
         for k in figures.TABLE
     ]
-    st.table(rows, border="horizontal", hide_index=True, alt="Figures with 95 % intervals by k")
+    tables.show(
+        rows, f"{report.archive}-{report.protocol}-by-k", "Figures with 95 % intervals by k"
+    )
+    st.caption(
+        "In brackets the 95 % interval, resampled by patient. Ties count with their expected "
+        "value. Recall is the share of all cases with the query's label. AP adds the precision at "
+        "each hit and divides by the most hits that k could hold; the paper divides by the hits "
+        "found, which flatters: read precision first."
+    )
+
+
+def groups(report: Report) -> None:
+    """Precision of the queries of each label, and of each subtype where a label has several."""
+    about = report.about
+    rows = [_group("All queries", about)]
+    rows += [_group(words.label(name), found) for name, found in about["per_label"].items()]
+    rows += [
+        _group(f"{words.label(name)} (subtype)", found)
+        for name, found in about.get("per_subtype", {}).items()
+    ]
+    tables.show(
+        rows, f"{report.archive}-{report.protocol}-by-label", "Precision by label of the query"
+    )
+    st.caption(
+        "A match counts where it has the query's label. A label that most of the archive has is "
+        "found by chance more often: compare with the random order beside it."
+    )
+
+
+def _group(title: str, found: Json) -> dict[str, str]:
+    at = {f"P at {k}": _interval(found["at_k"][str(k)]["precision"]) for k in (5, 10, 50)}
+    return {
+        "Queries": title,
+        "Number": f"{found['queries']:,}",
+        "Random order": words.percent(found["chance"]),
+        **at,
+        "Mean AP": _interval(found["map"]),
+    }
+
+
+def _interval(figure: Json) -> str:
+    return words.interval((figure["value"], figure["low"], figure["high"]))

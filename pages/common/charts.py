@@ -9,6 +9,7 @@ from pages.common import palette, words
 from pages.common.figures import CURVE, Json, Report
 
 HEIGHT = 460
+FIRST_MATCHES = range(1, 101)
 
 
 def precision(report: Report, printed: Json | None) -> None:
@@ -35,6 +36,51 @@ def precision(report: Report, printed: Json | None) -> None:
     )
     st.plotly_chart(
         figure, width="stretch", config={"displayModeBar": False}, alt=_description(report)
+    )
+
+
+def precision_recall(report: Report) -> None:
+    """Draw precision against recall over the first matches, of all queries and of each label."""
+    figure = go.Figure()
+    groups = [("", "All queries", palette.ALL_QUERIES, "solid")]
+    for place, label in enumerate(report.labels):
+        turn = place % len(palette.LABELS)
+        title = f"Queries: {words.label(label)}"
+        groups.append((label, title, palette.LABELS[turn], palette.LABEL_DASHES[turn]))
+    for label, title, colour, dash in groups:
+        figure.add_scatter(
+            x=[report.figure("recall", k, label)[0] for k in FIRST_MATCHES],
+            y=[report.figure("precision", k, label)[0] for k in FIRST_MATCHES],
+            mode="lines",
+            line={"color": colour, "dash": dash, "width": 2},
+            name=title,
+            customdata=list(FIRST_MATCHES),
+            hovertemplate="k = %{customdata}: recall %{x:.1%}, precision %{y:.1%}",
+        )
+    figure.update_layout(
+        height=HEIGHT,
+        margin={"l": 8, "r": 8, "t": 16, "b": 8},
+        legend={"orientation": "h", "y": -0.18, "x": 0},
+        xaxis={"title": "Recall", "tickformat": ".1%", "gridcolor": palette.GRID},
+        yaxis={
+            "title": "Precision",
+            "range": [0, 1.02],
+            "tickformat": ".0%",
+            "gridcolor": palette.GRID,
+        },
+    )
+    last = FIRST_MATCHES[-1]
+    recall, precision = (report.figure(name, last)[0] for name in ("recall", "precision"))
+    ends = f"recall {words.percent(recall)}, precision {words.percent(precision)}"
+    st.plotly_chart(
+        figure,
+        width="stretch",
+        config={"displayModeBar": False},
+        alt=f"Precision against recall for 1 to {last} matches; at {last} matches {ends}.",
+    )
+    st.caption(
+        f"The first {last} matches. Most archives hold far more cases with the query's label, so "
+        "recall stays small; the files under the curve above hold this figure too."
     )
 
 

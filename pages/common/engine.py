@@ -243,7 +243,8 @@ def _read(
 ) -> Query:
     scan = _scan(digest, frame, _data)
     scans.check_searchable(scan)
-    features = _model.encode([_region.crop(scan.pixels) if _region else scan.pixels])
+    part = _region.crop(scan.pixels, _model.margin) if _region else scan.pixels
+    features = _model.encode([part])
     return Query(
         sha256=scan.sha256,
         digest=digest,

@@ -12,40 +12,55 @@ import streamlit as st
 from pages.common import words
 from pages.common.figures import Json, Report
 
-FIGURES = {
+FIGURES = {  # of `curves.DRAWINGS`
     "precision": "Precision by number of matches",
     "all-figures": "All figures by number of matches",
     "precision-recall": "Precision against recall",
+    "reliability": "Stated chances and what came true",
+    "coverage": "Precision of the surest queries",
 }
 MIMES = {"svg": "image/svg+xml", "png": "image/png"}
 
 
-def control(report: Report, changed: Json | None) -> None:
+def control(report: Report, changed: Json | None, shorter: Json | None) -> None:
     """Downloads of this evaluation; each is made when it is asked for."""
     name = f"{report.archive}-{report.protocol}"
     title = f"{words.archive_title(report.archive)}: {report.protocol}"
     with st.popover("Take away", icon=":material/download:"):
         _button("Report (PDF, A4)", f"{name}.pdf", "application/pdf",
-                partial(_report, title, report.about, changed, "A4"))  # fmt: skip
+                partial(_report, title, report.about, changed, shorter, "A4"))  # fmt: skip
         _button("Report (PDF, Letter)", f"{name}-letter.pdf", "application/pdf",
-                partial(_report, title, report.about, changed, "Letter"))  # fmt: skip
+                partial(_report, title, report.about, changed, shorter, "Letter"))  # fmt: skip
         _button("All figures and tables (ZIP: SVG, PNG, CSV, LaTeX)", f"{name}.zip",
                 "application/zip", partial(_everything, report.about))  # fmt: skip
         _button("The result as evaluate --json writes it", f"{name}.json", "application/json",
                 partial(_json, report.about))  # fmt: skip
     with st.expander("Single figures and tables"):
-        for key, text in FIGURES.items():
+        for key, text in _drawable(report.about).items():
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.markdown(text, width=300)
                 for kind, mime in MIMES.items():
                     _button(kind.upper(), f"{name}-{key}.{kind}", mime,
                             partial(_figure, report.about, key, kind))  # fmt: skip
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown("The figures of all three, k = 1 to 100", width=300)
+            st.markdown("All figures by k, 1 to 100", width=300)
             for kind, mime in (("CSV", "text/csv"), ("LaTeX", "text/plain")):
                 ending = {"CSV": "csv", "LaTeX": "tex"}[kind]
                 _button(kind, f"{name}.{ending}", mime, partial(_table, report.about, kind))
         st.caption("Pictures have 300 dots an inch, white ground, and read without colour.")
+
+
+def single(name: str, drawing: str, found: Json) -> None:
+    """The file of one more figure: a function of `curves` and what it draws."""
+    with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
+        for kind, mime in MIMES.items():
+            _button(f"Figure, {kind.upper()}", f"{name}.{kind}", mime,
+                    partial(_drawn, drawing, found, kind))  # fmt: skip
+
+
+def _drawable(about: Json) -> dict[str, str]:
+    of_trust = ("reliability", "coverage")
+    return {key: text for key, text in FIGURES.items() if "trust" in about or key not in of_trust}
 
 
 def _button(label: str, file: str, mime: str, made: partial[bytes]) -> None:
@@ -60,10 +75,12 @@ def _button(label: str, file: str, mime: str, made: partial[bytes]) -> None:
     )
 
 
-def _report(title: str, about: Json, changed: Json | None, size: str) -> bytes:
+def _report(
+    title: str, about: Json, changed: Json | None, shorter: Json | None, size: str
+) -> bytes:
     from retrieval import booklet  # matplotlib loads only for this
 
-    return booklet.report(title, about, changed=changed, size=size)
+    return booklet.report(title, about, changed=changed, shorter=shorter, size=size)
 
 
 def _everything(about: Json) -> bytes:
@@ -86,8 +103,14 @@ def _figure(about: Json, key: str, kind: str) -> bytes:
     return printing.as_bytes(curves.DRAWINGS[key](about), kind)
 
 
+def _drawn(drawing: str, found: Json, kind: str) -> bytes:
+    from retrieval import curves, printing
+
+    return printing.as_bytes(getattr(curves, drawing)(found), kind)
+
+
 def _table(about: Json, kind: str) -> bytes:
     from retrieval import curves
 
     made = curves.as_csv if kind == "CSV" else curves.as_latex
-    return made(curves.HEAD, curves.rows_of(about))
+    return made(curves.head_of(about), curves.rows_of(about))

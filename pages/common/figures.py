@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.common import phrases, words
+from pages.common import measuring, phrases, shelf, words
 from retrieval import results
 from retrieval.archive import Archive
 
@@ -41,6 +41,10 @@ class Report:
         found = self._group(label)["at_k"][str(k)][name]
         return found["value"], found["low"], found["high"]
 
+    def has(self, name: str) -> bool:
+        """Whether a figure was measured: results stored earlier lack the younger ones."""
+        return name in self.about["at_k"]["1"]
+
     @property
     def map(self) -> Figure:
         """Average precision over the whole ranking, mean of all queries."""
@@ -64,6 +68,21 @@ def reports() -> list[Report]:
         if about.get("protocol") in known
     ]
     return sorted(found, key=lambda one: (one.archive, known.index(one.protocol)))
+
+
+def known() -> list[Report]:
+    """These, and what was measured of the archives on offer and kept; the newest of each kind.
+
+    What this visit measured comes before what the server kept, and that before what ships.
+    """
+    found = {(one.archive, one.protocol): one for one in reports()}
+    for name, archive in shelf.offered()[0].items():
+        for about in results.kept(archive.id):
+            found[name, about["protocol"]] = Report(name, about)
+    for (name, protocol), about in measuring.measured_here().items():
+        found[name, protocol] = Report(name, about)
+    order = [protocol.name for protocol in words.PROTOCOLS]
+    return sorted(found.values(), key=lambda one: (one.archive, order.index(one.protocol)))
 
 
 @st.cache_data(show_spinner=False)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.common import words
+from pages.common import tables, words
 from pages.common.figures import Json
 
 
-def similarity(found: Json) -> None:
+def similarity(found: Json, name: str) -> None:
     """Whether near means alike: the figures that a copied label would fail."""
     own, finer = found["own_patient"], found["subtypes"]
     rows = [
@@ -20,11 +20,10 @@ def similarity(found: Json) -> None:
     if finer:
         text = f"{_share(finer['precision_at_10'])}; random order {words.percent(finer['chance'])}"
         rows.append(("Matches of the same subtype among 10", text))
-    st.table(
-        [{"Measure": name, "Value": value} for name, value in rows],
-        border="horizontal",
-        hide_index=True,
-        alt="Figures of similarity",
+    tables.show(
+        [{"Measure": measure, "Value": value} for measure, value in rows],
+        f"{name}-similarity",
+        "Figures of similarity",
     )
     st.caption(
         "A label copied into every bit would score well above and fail here: all codes alike, "
@@ -32,21 +31,24 @@ def similarity(found: Json) -> None:
     )
 
 
-def changes(audit: Json) -> None:
+def changes(audit: Json, name: str) -> None:
     """Precision at 10 when the query's picture is changed, and how much of the list stays."""
     rows = [
         {
             "Change of the query's picture": effect["description"],
             "Precision at 10": _share(effect["precision_at_10"]),
             "Difference, points": _points(effect["difference"]),
+            "Mean of the labels'": _share(effect["balanced_at_10"]),
             "Same matches among 10": words.percent(effect["overlap_at_10"]["value"]),
         }
         for effect in audit["changes"].values()
     ]
-    st.table(rows, border="horizontal", hide_index=True, alt="Precision under changes of pictures")
+    tables.show(rows, f"{name}-changes", "Precision under changes of pictures")
     st.caption(
         f"Unchanged: {_share(audit['unchanged']['precision_at_10'])}; random order "
-        f"{words.percent(audit['chance'])}. What only the border gives should be chance."
+        f"{words.percent(audit['chance'])}. Where a picture tells nothing, the mean of the "
+        f"labels' precision is {words.percent(audit['balanced_chance'])}: with only the border "
+        "left it should be that."
     )
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.common import palette, words
+from pages.common import palette, tables, words
 from pages.common.figures import Json
 
 HEIGHT = 360
 
 
-def section(trust: Json) -> None:
-    """Both charts side by side with one sentence each."""
+def section(trust: Json, name: str) -> None:
+    """Both charts side by side with one sentence each; `name` begins those of their tables."""
     left, right = st.columns(2, gap="large")
     with left:
         _reliability(trust)
@@ -20,6 +20,31 @@ def section(trust: Json) -> None:
     with right:
         _coverage(trust)
         st.caption(_gain(trust))
+    with st.expander("The same as tables"):
+        tables.show(_groups(trust), f"{name}-reliability", "Stated chances and what came true")
+        tables.show(_points(trust), f"{name}-coverage", "Precision of the surest queries")
+
+
+def _groups(trust: Json) -> list[dict[str, str]]:
+    return [
+        {
+            "Stated chance": words.percent(point["mean_chance"]),
+            "Came true": words.interval((point["observed"], point["low"], point["high"])),
+            "Queries": str(point["queries"]),
+        }
+        for point in trust["reliability"]
+    ]
+
+
+def _points(trust: Json) -> list[dict[str, str]]:
+    tenths = {round(10 * point["coverage"]): point for point in trust["risk_coverage"]}
+    return [
+        {
+            "Share answered": words.percent(point["coverage"]),
+            "Precision at 10": words.percent(point["p_at_10"]),
+        }
+        for _, point in sorted(tenths.items(), reverse=True)
+    ]
 
 
 def _reliability(trust: Json) -> None:

@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from pages.common import appendix, exports, words
+from pages.common import exports, sections, words
 from retrieval import archive as archives
 from retrieval import evaluation, leaks, prevalence, results
 from retrieval.side_by_side import compare
@@ -22,7 +22,7 @@ def test_the_files_are_those_of_the_result(about):
     packed = zipfile.ZipFile(io.BytesIO(exports._everything(about)))
     assert {name.rsplit(".", 1)[1] for name in packed.namelist()} == {"svg", "png", "csv", "tex"}
     assert json.loads(exports._json(about)) == about
-    assert exports._report("T", about, None, "A4").startswith(b"%PDF")
+    assert exports._report("T", about, None, None, "A4").startswith(b"%PDF")
     for key in exports.FIGURES:
         assert b"<svg" in exports._figure(about, key, "svg")
     assert exports._table(about, "CSV").count(b"\r\n") == 101
@@ -31,7 +31,7 @@ def test_the_files_are_those_of_the_result(about):
 
 def shown(app, section):
     """The rows of the section's table."""
-    app = control(app, "appendix").select(section).run()
+    app = control(app, "section").select(section).run()
     assert not app.exception
     return app.table[-1].value.to_dict("records")
 
@@ -42,7 +42,7 @@ def opened(name):
 
 
 def test_prevalence_on_the_page_is_that_of_the_core():
-    rows = shown(opened("covid-ct"), appendix.RARER)
+    rows = shown(opened("covid-ct"), sections.RARER)
     archive = archives.open_archive("covid-ct")
     model = archive.model()
     cases = evaluation.cases_of_archive(archive, model)
@@ -57,12 +57,12 @@ def test_prevalence_on_the_page_is_that_of_the_core():
 
 def test_code_lengths_and_the_papers_tables_are_the_stored_ones():
     app = opened("covid-ct-paper")
-    rows = shown(app, appendix.SHORTER)
+    rows = shown(app, sections.SHORTER)
     stored = results.read_result("lengths/covid-ct-paper-test")["lengths"]
     assert [row["Bits"] for row in rows] == list(stored)
     value = stored["64"]["MID"]["bits"]["at_k"]["10"]["precision"]["value"]
     assert rows[3]["mRMR (MID)"].startswith(f"{100 * value:.1f} %")
-    rows = shown(app, appendix.PAPERS)
+    rows = shown(app, sections.PAPERS)
     printed = results.read_result("printed/covid-ct-paper")["at_k"]
     assert [row["k"] for row in rows] == list(printed)
     assert rows[0]["P, printed"] == f"{100 * printed['5']['printed']['precision']:.1f} %"
@@ -70,11 +70,11 @@ def test_code_lengths_and_the_papers_tables_are_the_stored_ones():
 
 def test_leaks_and_the_other_archive_on_the_page():
     app = opened("covid-ct")
-    rows = shown(app, appendix.LEAKS)
+    rows = shown(app, sections.LEAKS)
     archive = archives.open_archive("covid-ct")
     found = leaks.find(archive, archive.model()).json()
-    assert [row["Found"] for row in rows] == [str(found[key]) for key in appendix.LOOKED_FOR]
-    rows = shown(app, appendix.BESIDE)
+    assert [row["Found"] for row in rows] == [str(found[key]) for key in sections.LOOKED_FOR]
+    rows = shown(app, sections.BESIDE)
     wanted = compare(archive, archives.open_archive("covid-ct-paper")).json()["at_k"]
     assert [row["Matches shown, k"] for row in rows] == list(wanted)
     first = f"{100 * wanted['1']['first']:.1f} %"

@@ -1,14 +1,32 @@
-"""What a reviewer asks beyond the curve: rarer findings, shorter codes, the paper's tables."""
+"""What a reviewer asks beyond the curve, one section at a time."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from pages.common import engine, shelf, words
+from pages.common import (
+    at_k,
+    charts,
+    engine,
+    exports,
+    papers_tables,
+    robustness,
+    shelf,
+    sureness,
+    tables,
+    words,
+)
 from pages.common.figures import Json, Report
 from retrieval import evaluation, leaks, prevalence, results, side_by_side
 from retrieval.archive import Archive
 
+BY_LABEL, RECALL, CHANCES, ALIKE, CHANGED = (
+    "By label",
+    "Precision and recall",
+    "Stated chances",
+    "Alike, not only the same label",
+    "Changed scans",
+)
 RARER, LEAKS, BESIDE, SHORTER, PAPERS = (
     "If the finding were rarer",
     "Leaks looked for",
@@ -27,15 +45,20 @@ LOOKED_FOR = {
 }
 
 
-def show(report: Report) -> None:
+def show(report: Report, changed: Json | None) -> None:
     """The sections that there are figures for, one at a time."""
     archive = shelf.offered()[0].get(report.archive)
-    shorter = _stored(results.within(results.LENGTHS), report)
+    shorter = shorter_codes(report)
     printed = _stored(results.within(results.PRINTED), report)
     same = archive is not None and archive.id == report.about["archive"]["id"]
     offered = [
         title
         for title, there in (
+            (BY_LABEL, True),
+            (RECALL, True),
+            (CHANCES, "trust" in report.about),
+            (ALIKE, "similarity" in report.about),
+            (CHANGED, changed is not None),
             (RARER, same and report.protocol == words.PROTOCOLS[0].name),
             (LEAKS, same),
             (BESIDE, same and bool(_comparable(report.archive))),
@@ -44,20 +67,41 @@ def show(report: Report) -> None:
         )
         if there
     ]
-    if not offered:
-        return
-    st.subheader("What a reviewer asks", anchor=False)
-    chosen = st.segmented_control("Section", offered, key="appendix", label_visibility="collapsed")
-    if chosen == RARER and archive is not None:
+    st.subheader("More of this evaluation", anchor=False)
+    chosen = st.segmented_control(
+        "Section",
+        offered,
+        default=BY_LABEL,
+        required=True,
+        wrap=True,
+        key="section",
+        label_visibility="collapsed",
+    )
+    if chosen == BY_LABEL:
+        at_k.groups(report)
+    elif chosen == RECALL:
+        charts.precision_recall(report)
+    elif chosen == CHANCES:
+        sureness.section(report.about["trust"], f"{report.archive}-{report.protocol}")
+    elif chosen == ALIKE:
+        robustness.similarity(report.about["similarity"], report.archive)
+    elif chosen == CHANGED and changed is not None:
+        robustness.changes(changed, report.archive)
+    elif chosen == RARER and archive is not None:
         _rarer(archive)
     elif chosen == LEAKS and archive is not None:
         _leaks(archive)
     elif chosen == BESIDE and archive is not None:
         _beside(archive, report.archive)
     elif chosen == SHORTER and shorter is not None:
-        _shorter(shorter)
+        _shorter(shorter, report.archive)
     elif chosen == PAPERS and printed is not None:
-        _papers(printed)
+        papers_tables.show(printed, report.archive)
+
+
+def shorter_codes(report: Report) -> Json | None:
+    """The stored comparison of code lengths on the report's archive."""
+    return _stored(results.within(results.LENGTHS), report)
 
 
 def _stored(names: list[str], report: Report) -> Json | None:
@@ -80,7 +124,7 @@ def _rarer(archive: Archive) -> None:
         }
         for name, figure in found.items()
     ]
-    st.table(rows, border="horizontal", hide_index=True, alt="Precision at other prevalences")
+    tables.show(rows, f"{archive.name}-prevalence", "Precision at other prevalences")
     st.caption(
         "The same test queries and distances, with the archive's cases weighed as if so many had "
         "the finding. Where it is rare, even a good ranking shows mostly other cases."
@@ -98,11 +142,10 @@ def _prevalence(archive_id: str, _archive: Archive) -> Json:
 
 def _leaks(archive: Archive) -> None:
     found = _found_leaks(archive.id, archive)
-    st.table(
+    tables.show(
         [{"Looked for": text, "Found": str(found[key])} for key, text in LOOKED_FOR.items()],
-        border="horizontal",
-        hide_index=True,
-        alt="Leaks looked for and found",
+        f"{archive.name}-leaks",
+        "Leaks looked for and found",
     )
     st.caption(
         f"Among {words.count(found['test_cases'], 'test case')}. Nearly the same code is not "
@@ -149,7 +192,7 @@ def _beside(archive: Archive, name: str) -> None:
         }
         for k, one in found["at_k"].items()
     ]
-    st.table(rows, border="horizontal", hide_index=True, alt="Two archives side by side")
+    tables.show(rows, f"{name}-beside-{chosen}", "Two archives side by side")
     st.caption(
         f"Precision of the same {found['queries']} test queries. The difference is taken query by "
         "query, its 95 % interval over patients: where it holds 0, neither is the better one."
@@ -161,7 +204,7 @@ def _compared(first: str, second: str, _first: Archive, _second: Archive) -> Jso
     return side_by_side.compare(_first, _second).json()
 
 
-def _shorter(found: Json) -> None:
+def _shorter(found: Json, name: str) -> None:
     rows = [
         {
             "Bits": length,
@@ -173,30 +216,13 @@ def _shorter(found: Json) -> None:
         }
         for length, one in found["lengths"].items()
     ]
-    st.table(rows, border="horizontal", hide_index=True, alt="Precision at 10 by code length")
+    tables.show(rows, f"{name}-code-lengths", "Precision at 10 by code length")
+    exports.single(f"{name}-code-lengths", "code_lengths", found)
     st.caption(
         f"Precision at 10 of {words.count(found['queries'], 'query', 'queries')}, bits chosen on "
         f"{found['fitted_on']} training pictures out of {found['features']} features; random is "
         f"the mean of {found['draws']} draws. A random order gives "
         f"{words.percent(found['chance'])}."
-    )
-
-
-def _papers(found: Json) -> None:
-    rows = [
-        {
-            "k": k,
-            "P, printed": words.percent(one["printed"]["precision"]),
-            "P, here": words.percent(one["precision"]),
-            "AP, printed": words.percent(one["printed"]["ap_paper"]),
-            "AP, here": words.percent(one["ap_paper"]),
-        }
-        for k, one in found["at_k"].items()
-    ]
-    st.table(rows, border="horizontal", hide_index=True, alt="The paper's means and ours by k")
-    st.caption(
-        "Means of the paper's ten queries, as far as their numbers are legible. In-sample: the "
-        "query finds itself and most pictures were trained on, so this flatters."
     )
 
 

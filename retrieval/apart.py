@@ -1,0 +1,89 @@
+"""An evaluation in a process of its own: watched, and stopped at will.
+
+It is the command `evaluate --json` itself, so whoever starts it gets what the
+command line writes, and what else the machine serves goes on meanwhile.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from retrieval.errors import EvaluationError
+from retrieval.results import read_file
+from retrieval.storage import Json
+
+TIME_LIMIT = 15 * 60  # seconds; thousands of stored cases take one
+ROOT = Path(__file__).resolve().parents[1]
+COUNTED = re.compile(r"(\w+) (\d+) of (\d+)")
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One evaluation under way, or over; its files go when it is closed.
+
+    archive : folder of the archive; started : seconds, as `time.monotonic` counts.
+    """
+
+    archive: Path
+    protocol: str
+    process: subprocess.Popen[bytes]
+    files: tempfile.TemporaryDirectory[str]
+    started: float
+
+    def is_over(self) -> bool:
+        """Whether there is nothing left to wait for; a run past its time is stopped."""
+        if self.process.poll() is None and time.monotonic() - self.started > TIME_LIMIT:
+            self.stop()
+        return self.process.poll() is not None
+
+    def progress(self) -> tuple[int, int]:
+        """Queries ranked and queries in all, as last said; (0, 0) before the first word."""
+        said = COUNTED.findall(self._said())
+        return (int(said[-1][1]), int(said[-1][2])) if said else (0, 0)
+
+    def stop(self) -> None:
+        """End it at once."""
+        self.process.kill()
+        self.process.wait()
+
+    def result(self) -> Json:
+        """What `evaluate --json` wrote; EvaluationError with its own sentence if it failed."""
+        if self.process.poll() != 0:
+            lines = self._said().strip().splitlines()
+            said = lines[-1] if lines and not COUNTED.match(lines[-1]) else ""
+            raise EvaluationError(said or "The evaluation was stopped; start it again.")
+        return read_file(self._folder / "result.json")
+
+    def close(self) -> None:
+        """Stop it if it is still under way, and remove its files."""
+        if self.process.poll() is None:
+            self.stop()
+        self.files.cleanup()
+
+    @property
+    def _folder(self) -> Path:
+        return Path(self.files.name)
+
+    def _said(self) -> str:
+        return (self._folder / "said").read_text(encoding="utf-8", errors="replace")
+
+
+def evaluate_apart(archive: Path, protocol: str, split: str = "") -> Run:
+    """Start `evaluate` of an archive's stored cases, of one split or of all."""
+    files = tempfile.TemporaryDirectory(prefix="evaluation-")
+    folder = Path(files.name)
+    command = [sys.executable, "-m", "retrieval", "evaluate", str(archive)]
+    command += ["--queries", str(archive), "--protocol", protocol]
+    command += ["--split", split] if split else []
+    command += ["--json", str(folder / "result.json")]
+    with (folder / "said").open("wb") as said:
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said
+        )
+    return Run(archive, protocol, process, files, time.monotonic())

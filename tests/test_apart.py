@@ -1,0 +1,64 @@
+"""An evaluation in its own process: the same figures, progress, an end at any moment."""
+
+import json
+import time
+
+import pytest
+
+from retrieval import apart
+from retrieval.__main__ import main
+from retrieval.apart import evaluate_apart
+from retrieval.archive import open_archive
+from retrieval.errors import EvaluationError
+
+
+def waited(run):
+    seen, end = set(), time.monotonic() + 120
+    while not run.is_over():
+        seen.add(run.progress())
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return seen
+
+
+def test_it_finds_what_the_command_line_writes(tmp_path):
+    archive = open_archive("sample-ct")
+    run = evaluate_apart(archive.folder, "official", "test")
+    waited(run)
+    found = run.result()
+    done, total = run.progress()
+    assert done == total == found["queries"]
+    out = tmp_path / "result.json"
+    command = ["evaluate", "sample-ct", "--queries", "sample-ct", "--split", "test"]
+    assert main([*command, "--protocol", "official", "--json", str(out)]) == 0
+    assert found == json.loads(out.read_text())
+    folder = run._folder
+    run.close()
+    assert not folder.exists()
+
+
+def test_it_can_be_stopped_and_leaves_nothing():
+    run = evaluate_apart(open_archive("covid-ct").folder, "paper")
+    assert not run.is_over() and run.progress() == (0, 0)
+    folder = run._folder
+    run.stop()
+    assert run.is_over()
+    with pytest.raises(EvaluationError, match="was stopped"):
+        run.result()
+    run.close()
+    assert not folder.exists()
+
+
+def test_a_failure_says_why_in_its_own_words(archive):
+    run = evaluate_apart(archive.folder, "official", "nowhere")
+    waited(run)
+    with pytest.raises(EvaluationError, match="nowhere"):
+        run.result()
+    run.close()
+
+
+def test_it_has_a_limit(monkeypatch):
+    monkeypatch.setattr(apart, "TIME_LIMIT", 0.0)
+    run = evaluate_apart(open_archive("covid-ct").folder, "paper")
+    assert run.is_over()
+    run.close()
