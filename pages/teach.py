@@ -5,9 +5,10 @@ import streamlit as st
 from pages.common import choices, lesson, lesson_end, words
 from retrieval.errors import RetrievalError
 
-archive = choices.archive()
-if archive is not None:
-    plan = lesson.plan()
+with lesson.settings():
+    archive = choices.archive()
+    plan = lesson.plan() if archive is not None else None
+if archive is not None and plan is not None:
     try:
         questions = lesson.questions(archive, plan)
     except RetrievalError as error:

@@ -1,10 +1,11 @@
-"""Why two pictures are near: the bits that agree, and where in each picture they come from.
+"""Why two pictures are near, or are not nearer: bits that agree or differ, and where from.
 
 A bit agrees where both features lie on one side of its threshold. How far a
 feature lies beyond it, in spreads of the archive, is its margin. Both encoders
 end in sums over positions (`encoder.Encoder.shares`), so the margins of all
-agreeing bits together split exactly into one number for each position. Counting
-from an empty picture was chosen on validation pairs (`faithfulness`).
+agreeing bits together split exactly into one number for each position; so do
+those of all differing bits. Counting from an empty picture was chosen on
+validation pairs (`faithfulness`), of agreeing bits only.
 """
 
 from __future__ import annotations
@@ -36,6 +37,16 @@ class Agreement:
     above: npt.NDArray[np.bool_]
     columns: npt.NDArray[np.intp]
     margins: npt.NDArray[np.float32]
+
+    @property
+    def differing(self) -> int:
+        """How many bits differ: the distance of the two codes."""
+        return int((~self.agrees).sum())
+
+    @property
+    def sides(self) -> npt.NDArray[np.int8]:
+        """On which side query and case lie (2, bits): 1 above a bit's threshold, else -1."""
+        return np.where(self.margins > 0, 1, -1).astype(np.int8)
 
     @property
     def strength(self) -> npt.NDArray[np.float32]:
@@ -88,7 +99,24 @@ class Scales:
         network makes of nothing is no evidence. The map sums to the difference of both
         pictures' margins.
         """
-        side = np.where(agreement.above, 1, -1) * agreement.agrees
+        return self._map(pixels, agreement, np.where(agreement.agrees, agreement.sides[0], 0))
+
+    def difference(self, pixels: FloatImage, agreement: Agreement, place: int) -> FloatImage:
+        """Where in a picture (H, W) the differing bits come from: a map float32 (h, w).
+
+        place : 0 if the picture is the query, 1 if it is the case; IndexError for 2 and more.
+
+        As `evidence`, but each differing bit is counted towards the side that this picture
+        lies on, hence away from the other one. With the differing bits' margins of an empty
+        picture, counted likewise, the map sums to how far this picture lies beyond their
+        thresholds, all together. Where it is negative, a place draws it to the other's side.
+        """
+        return self._map(pixels, agreement, np.where(agreement.agrees, 0, agreement.sides[place]))
+
+    def _map(
+        self, pixels: FloatImage, agreement: Agreement, side: npt.NDArray[np.integer]
+    ) -> FloatImage:
+        """What each position adds to the sum of side (bits,) * margins, beside an empty picture."""
         coefficients = np.zeros(len(self.model.columns), dtype=np.float32)
         coefficients[_places(self.model)] = side / self.spread[agreement.columns]
         return self.model.encoder.shares_beyond(pixels, empty_like(pixels), coefficients)

@@ -9,6 +9,7 @@ from retrieval.encoder import Encoder, new_network, spec_named
 from retrieval.errors import ModelMismatch
 from retrieval.explain import Scales, empty_like, stored_features
 from retrieval.lite import LiteNetwork
+from retrieval.scans import decode
 from tests import small
 
 
@@ -113,3 +114,62 @@ def test_features_of_another_model_are_refused(archive, model):
         scales.agreement(np.zeros(3, np.float16), np.zeros(3, np.float16))
     with pytest.raises(ModelMismatch):
         Scales.of(open_archive("sample-ct"), model)
+
+
+@pytest.mark.parametrize("name", ["small", "sample-ct"])
+def test_a_map_of_the_difference_sums_to_the_distances_from_the_thresholds(name, archive, model):
+    """Against the codes as stored, the features as encoded and the spread, bit by bit."""
+    if name != "small":
+        archive = open_archive(name)
+        model = archive.model()
+    scales = Scales.of(archive, model)
+    bits = np.unpackbits(np.asarray(archive.codes), axis=1)
+    pair = (0, len(archive) - 1)
+    found = scales.agreement(*(stored_features(archive, model, row) for row in pair))
+    differing = np.flatnonzero(bits[pair[0]] != bits[pair[1]])
+    assert len(differing) == found.differing > 0
+    spread = np.asarray(archive.features, dtype=np.float64).std(axis=0)
+    for place, row in enumerate(pair):
+        path = archive.picture(archive.catalogue.entries([row])[0])
+        scan = decode(path.read_bytes()).pixels
+        features = model.encode([scan])[0].astype(np.float64)
+        nothing = model.encode([empty_like(scan)])[0].astype(np.float64)
+        wanted = constant = size = 0.0
+        for bit in differing:
+            column = model.ranking[bit]
+            here = model.columns.tolist().index(column)
+            sign = 1 if bits[row, bit] else -1
+            scale = spread[archive.columns.tolist().index(column)]
+            wanted += sign * (features[here] - model.thresholds[column]) / scale
+            constant += sign * (nothing[here] - model.thresholds[column]) / scale
+            size += (abs(features[here]) + abs(nothing[here])) / scale
+        assert wanted > 0  # each differing bit's picture lies on its own side
+        drawn = scales.difference(scan, found, place).sum(dtype=np.float64)
+        assert drawn + constant == pytest.approx(wanted, abs=1e-3 * size)  # of 16-bit features
+
+
+def test_the_sides_are_those_of_the_codes(archive, model):
+    bits = np.unpackbits(np.asarray(archive.codes), axis=1)
+    found = Scales.of(archive, model).agreement(
+        stored_features(archive, model, 1), stored_features(archive, model, 7)
+    )
+    np.testing.assert_array_equal(found.sides, np.where(bits[[1, 7]], 1, -1))
+
+
+def test_where_no_bit_differs_nothing_is_drawn(archive, model, pixels):
+    scales = Scales.of(archive, model)
+    case = stored_features(archive, model, 0)
+    found = scales.agreement(case, case)
+    assert found.differing == 0
+    assert not scales.difference(pixels, found, 0).any()
+
+
+def test_both_maps_count_the_same_bits_the_other_way(archive, model, pixels):
+    scales = Scales.of(archive, model)
+    found = scales.agreement(
+        stored_features(archive, model, 0), stored_features(archive, model, len(archive) - 1)
+    )
+    first, second = (scales.difference(pixels, found, place) for place in (0, 1))
+    np.testing.assert_allclose(first, -second, atol=1e-5)
+    with pytest.raises(IndexError):
+        scales.difference(pixels, found, 2)

@@ -12,6 +12,7 @@ from retrieval import around
 from retrieval import layout as layouts
 from retrieval.archive import Archive
 from retrieval.catalogue import Entry
+from retrieval.hits import Hit
 
 HEIGHT = 620
 NEIGHBOURS = 6
@@ -24,7 +25,7 @@ def chart(archive: Archive, allowed: npt.NDArray[np.bool_] | None) -> int | None
     event = st.plotly_chart(
         figure,
         key=f"map-{archive.id}",
-        on_select="rerun",
+        on_select=_clicked,
         selection_mode="points",
         config={"displayModeBar": False, "scrollZoom": True},
         width="stretch",
@@ -37,6 +38,11 @@ def chart(archive: Archive, allowed: npt.NDArray[np.bool_] | None) -> int | None
     )
     points = event.selection.points if event and event.selection else []
     return int(points[0]["customdata"]) if points else None
+
+
+def _clicked() -> None:
+    """A click chooses anew, whatever id was typed before."""
+    st.session_state[TYPED] = ""
 
 
 @st.cache_data(max_entries=16, show_spinner="Measuring the map")
@@ -70,19 +76,28 @@ def _figure(
                 "size": 7 if len(_archive) < 2000 else 5,
                 "opacity": 0.8,
             },
+            selected={"marker": {"size": 16, "opacity": 1}},
+            unselected={"marker": {"opacity": 0.4}},
             hovertemplate=f"{words.label(label)}<extra></extra>",
         )
-    hidden = {"visible": False, "range": [-1.05, 1.05]}
+    across, down = (_range(points[:, axis]) for axis in (0, 1))  # of all: a filter moves nothing
     figure.update_layout(
         height=HEIGHT,
         margin={"l": 0, "r": 0, "t": 8, "b": 8},
         legend={"orientation": "h", "y": 1.05, "x": 0},
         dragmode="pan",
         clickmode="event+select",
-        xaxis=hidden,
-        yaxis=hidden,
+        xaxis={"visible": False, "range": across},
+        yaxis={"visible": False, "range": down, "scaleanchor": "x"},  # as near down as across
     )
     return figure, np.flatnonzero(allowed)
+
+
+def _range(values: npt.NDArray[np.floating]) -> list[float]:
+    """First and last of an axis that shows all values (n,), with a little room."""
+    low, high = float(values.min()), float(values.max())
+    room = max(0.05 * (high - low), 0.01)
+    return [low - room, high + room]
 
 
 def case(archive: Archive, picked: int | None) -> None:
@@ -123,14 +138,20 @@ def _neighbours(archive: Archive, row: int) -> None:
     code = np.asarray(archive.codes[row : row + 1])
     sha256 = archive.catalogue.entries([row])[0].sha256
     hits = around.around(archive, code, sha256).hits(NEIGHBOURS + 1)
-    st.markdown("**Nearest by code**")
+    found = [hit for hit in hits.hits if hit.position != row][:NEIGHBOURS]
+    st.markdown("**Nearest by code**, with the bits that differ")
+    if not any(archive.picture(hit.entry) for hit in found):
+        st.markdown("\n".join(f"- {_named(hit)}" for hit in found))  # told once is enough
+        return
     with st.grid(2, min_column_width=120):
-        for hit in [hit for hit in hits.hits if hit.position != row][:NEIGHBOURS]:
+        for hit in found:
             with st.container(gap="xsmall"):
                 _picture(archive, hit.entry, "A neighbour")
-                st.markdown(
-                    f":small[**{words.plain(words.finding(hit.entry), 40)}**, {hit.distance} bits]"
-                )
+                st.markdown(_named(hit))
+
+
+def _named(hit: Hit) -> str:
+    return f":small[**{words.plain(words.finding(hit.entry), 40)}**, {hit.distance} bits]"
 
 
 def _picture(archive: Archive, entry: Entry, name: str) -> None:

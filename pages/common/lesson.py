@@ -6,8 +6,9 @@ import time
 from dataclasses import dataclass, field
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from pages.common import engine, pictures, words
+from pages.common import differing, engine, pictures, words
 from retrieval import hamming, teaching
 from retrieval.archive import Archive
 from retrieval.catalogue import Entry
@@ -16,6 +17,7 @@ from retrieval.teaching import Pool, Question
 
 KIND_KEY, COUNT_KEY, SEED_KEY, LARGE_KEY = "kind", "n", "seed", "large"
 COUNTS = (5, 10, 20)
+NARROWEST = 150  # pixels of a picture, below which fewer stand side by side
 STATE_KEY = "lesson"
 TITLES = {
     "unknown": "Unknown case",
@@ -50,6 +52,13 @@ class State:
     def done(self, count: int) -> bool:
         """Whether every question was answered and left."""
         return len(self.answers) >= count
+
+
+def settings() -> DeltaGenerator:
+    """The place of archive and controls; before a class it is folded, to leave room."""
+    if st.session_state.get(LARGE_KEY):
+        return st.expander("Archive and session", icon=":material/tune:")
+    return st.container()
 
 
 def plan() -> Plan:
@@ -130,10 +139,7 @@ def show(archive: Archive, wanted: Plan, asked: tuple[Question, ...], now: State
     )
     say = st.header if wanted.large else st.subheader
     say(_prompt(question, now), anchor=False)
-    if len(question.shown) == 1:  # what is asked stays beside the scan, in sight
-        left, right = st.columns(2 if wanted.large else [5, 7], gap="medium")
-    else:
-        left, right = st.container(), st.container()
+    left, right = _places(question, wanted)
     with left:
         _scans(archive, question, revealed=bool(now.final))
     with right:
@@ -145,6 +151,18 @@ def show(archive: Archive, wanted: Plan, asked: tuple[Question, ...], now: State
             _truth(archive, question, now)
         if now.confidence and question.neighbours:
             _neighbours(archive, question)
+    if now.final and question.kind == "look-alikes":
+        first, second = question.shown
+        differing.section(archive, (first, second), ("A", "B"))
+
+
+def _places(question: Question, wanted: Plan) -> tuple[DeltaGenerator, DeltaGenerator]:
+    """Where the scans stand and where what is asked: beside them, in sight, if there is room."""
+    if len(question.shown) > 2:
+        return st.container(), st.container()
+    alone = (6, 6) if wanted.large else (5, 7)
+    left, right = st.columns(alone if len(question.shown) == 1 else differing.BESIDE, gap="medium")
+    return left, right
 
 
 def _prompt(question: Question, now: State) -> str:
@@ -153,7 +171,7 @@ def _prompt(question: Question, now: State) -> str:
     if question.kind == "unknown":
         return "Keep your answer?" if now.confidence else "What does this scan show?"
     if question.kind == "look-alikes":
-        return f"Which of the two is {_named(question)}?"
+        return f"Which of the two is {words.plain(_named(question), 40)}?"
     return "Which one has another finding than the others?"
 
 
@@ -167,21 +185,21 @@ def _scans(archive: Archive, question: Question, *, revealed: bool) -> None:
     if len(entries) == 1:
         _scan(archive, entries[0], "The scan", revealed=revealed)
         return
-    for letter, column, entry in zip(
-        teaching.letters(len(entries)), st.columns(len(entries)), entries, strict=True
-    ):
-        with column:
-            _scan(archive, entry, letter, revealed=revealed)
+    with st.grid(len(entries), min_column_width=NARROWEST):
+        for letter, entry in zip(teaching.letters(len(entries)), entries, strict=True):
+            with st.container(gap="xsmall"):
+                _scan(archive, entry, letter, revealed=revealed)
 
 
 def _scan(archive: Archive, entry: Entry, name: str, *, revealed: bool) -> None:
-    scan = pictures.case_scan(archive, entry)
-    if scan is None:
+    named = words.finding(entry)
+    png = pictures.large_picture(archive, entry)
+    if png:
+        alt = f"{name}: {named}" if revealed else f"{name}, to be judged"
+        st.image(png, width="stretch", output_format="PNG", alt=alt)
+    else:
         st.info(words.NO_PICTURE, icon=":material/image_not_supported:")
-        return
-    st.image(scan.preview(1024), width="stretch", output_format="PNG", alt=f"{name}, to be judged")
-    shown = f"**{name}**: {words.plain(words.finding(entry))}" if revealed else f"**{name}**"
-    st.markdown(shown)
+    st.markdown(f"**{name}**: {words.plain(named)}" if revealed else f"**{name}**")
 
 
 def _ask_first(question: Question, now: State) -> None:
@@ -216,7 +234,7 @@ def _options(question: Question, chosen: str, step: str) -> None:
                 _option(question, option),
                 key=f"{step}-{number}",
                 shortcut=str(number),
-                type="primary" if option == chosen else "secondary",
+                icon=":material/check:" if option == chosen else None,  # not by colour alone
                 on_click=_pick if step == "first" else _finish,
                 args=(option,),
             )
@@ -245,11 +263,11 @@ def _finish(option: str) -> None:
 
 def _neighbours(archive: Archive, question: Question) -> None:
     """The cases most like the unknown, with what they show."""
-    st.markdown("**The most similar cases of other patients:**")
+    st.markdown("**The most similar cases of other patients**")
     entries = archive.catalogue.entries(list(question.neighbours))
     own = archive.codes[question.shown[0] : question.shown[0] + 1]
     apart = hamming.distances(archive.codes[list(question.neighbours)], own)[0].tolist()
-    with st.grid("auto", min_column_width=130):
+    with st.grid(3, min_column_width=NARROWEST):
         for entry, bits in zip(entries, apart, strict=True):
             _neighbour(archive, entry, bits)
 
@@ -265,7 +283,7 @@ def _neighbour(archive: Archive, entry: Entry, bits: int) -> None:
 
 def _truth(archive: Archive, question: Question, now: State) -> None:
     answer = _option(question, question.answer)
-    text = f"It is **{answer}**; you said {_option(question, now.final)}."
+    text = f"{_asked(question)} **{answer}**; you said {_option(question, now.final)}."
     if question.kind == "unknown" and now.first != now.final:
         text += f" Before you saw similar cases: {_option(question, now.first)}."
     (st.success if now.final == question.answer else st.error)(
@@ -277,27 +295,37 @@ def _truth(archive: Archive, question: Question, now: State) -> None:
         "Next",
         key="lesson-next",
         shortcut="n",
-        type="primary",
         icon=":material/arrow_forward:",
         on_click=_next,
         args=(question,),
     )
 
 
+def _asked(question: Question) -> str:
+    """The start of the sentence that tells the truth, ending before the answer."""
+    if question.kind == "unknown":
+        return "It is"
+    named = words.plain(_named(question), 40)
+    return f"{named} is" if question.kind == "look-alikes" else f"The odd one, {named}, is"
+
+
 def _why(question: Question, bits: int) -> str:
     """How hard a question is, in bits."""
-    margin = question.margin
     if question.kind == "look-alikes":
-        return f"the two codes differ in {margin} of {bits} bits."
+        return f"the two codes differ in {question.margin} of {bits} bits."
     if question.kind == "odd-one-out":
-        return (
-            f"the odd one lies {words.count(abs(margin), 'bit')} "
-            f"{'farther off than' if margin >= 0 else 'nearer than'} the farthest of the others."
-        )
+        return f"the odd one lies {_beside(question.margin)} the farthest of the others."
     return (
-        f"the nearest case of another finding lies {words.count(abs(margin), 'bit')} "
-        f"{'farther off than' if margin >= 0 else 'nearer than'} the nearest of its own."
+        f"the nearest case of another finding lies {_beside(question.margin)} the nearest of its "
+        "own."
     )
+
+
+def _beside(margin: int) -> str:
+    """How much farther off than something else: 3 bits farther off than."""
+    if not margin:
+        return "as far off as"
+    return f"{words.count(abs(margin), 'bit')} {'farther off' if margin > 0 else 'nearer'} than"
 
 
 def _next(question: Question) -> None:

@@ -17,10 +17,11 @@ def show(now: lesson.State, archive: Archive, plan: lesson.Plan) -> None:
         _metric("Right at first", found.before)
         if plan.kind == "unknown":
             _metric("Right after similar cases", found.after)
-        st.metric("Seconds a question (median)", f"{found.median_seconds:.0f}")
+        st.metric("Seconds, median", f"{found.median_seconds:.0f}")
+    helped = " Similar cases can mislead: see whether they helped."
     st.caption(
-        "Below each share the range that so few answers allow for (95 %). Similar cases can "
-        "mislead: see whether they helped."
+        "Below each share stands the range that so few answers allow for (95 %)."
+        + (helped if plan.kind == "unknown" else "")
     )
     left, right = st.columns(2, gap="large")
     with left:
@@ -50,7 +51,7 @@ def _metric(title: str, share: Share) -> None:
     st.metric(
         title,
         f"{share.hits} of {share.count}",
-        delta=f"{words.percent(low)} to {words.percent(high)}",
+        delta=f"{100 * low:.0f} to {100 * high:.0f} %",
         delta_color="off",
         delta_arrow="off",
     )
@@ -59,7 +60,7 @@ def _metric(title: str, share: Share) -> None:
 def _sureness(found: Score) -> list[dict[str, str]]:
     return [
         {
-            "You were": word,
+            "You were": word.capitalize(),
             "Meant as": f"{100 * CONFIDENCES[word]:.0f} % right",
             "Right": _of(share),
         }

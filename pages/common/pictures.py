@@ -18,6 +18,7 @@ from retrieval.scans import Scan
 from retrieval.views import View
 
 CARD_SHAPES = {"CT": (480, 360), "X-ray": (400, 400)}  # pixels
+LARGE = 1024  # pixels
 SYNTHETIC = "synthetic"
 HEADER_SECONDS = 3.0  # of a file among many
 
@@ -84,6 +85,24 @@ def _card_picture(sha256: str, path: str, own: bool, shape: tuple[int, int]) -> 
         return None
     grey = Image.fromarray(scan.preview())
     return png(ImageOps.pad(grey, shape, Image.Resampling.LANCZOS))
+
+
+def large_picture(archive: Archive, entry: Entry) -> bytes | None:
+    """A case's whole picture as PNG of at most LARGE pixels a side; None if it is not here."""
+    path = archive.picture(entry)
+    if path is None:
+        return None
+    try:
+        return _large_picture(entry.sha256, str(path), path.parent == archive.folder / COPIES)
+    except RetrievalError as error:
+        _log_unshown(entry, error)
+        return None
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _large_picture(sha256: str, path: str, own: bool) -> bytes | None:
+    scan = _case_scan(sha256, path, own)
+    return scan and png(Image.fromarray(scan.preview(LARGE)))
 
 
 def _case_scan(sha256: str, path: str, own: bool) -> Scan | None:

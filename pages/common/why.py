@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
 import streamlit as st
 
-from pages.common import asked, engine, pictures
-from retrieval import explain, heat
+from pages.common import asked, engine, maps, pictures
+from retrieval import explain
 from retrieval.archive import Archive
 from retrieval.explain import Agreement
-from retrieval.greys import FloatImage
 from retrieval.hits import Hit
-from retrieval.overlays import find_margins, find_marks
-from retrieval.scans import Scan
 
 SHOWN_BITS = 8
-FRAME = 0.04  # share of each side that counts as border even where it is not uniform
-MOST = 0.5  # of the evidence, from which on its place is worth a warning
 KEY = "why-map"
-
-
-@dataclass(frozen=True, eq=False)
-class Shown:
-    """One picture of the pair with its evidence."""
-
-    picture: npt.NDArray[np.uint8]
-    evidence: FloatImage
-    outside: float  # share of it on borders and text, or outside the lungs of a CT slice
 
 
 def section(query: engine.Query, archive: Archive, hit: Hit) -> None:
@@ -55,33 +37,17 @@ def section(query: engine.Query, archive: Archive, hit: Hit) -> None:
 def _maps(query: engine.Query, archive: Archive, hit: Hit, agreement: Agreement) -> None:
     found = _pair(query.sha256, hit.entry.sha256, archive.id, archive, hit, agreement)
     if found is None:
-        st.info(
-            "The maps need both pictures on this machine.",
-            icon=":material/image_not_supported:",
-        )
+        maps.unavailable()
         return
-    strongest = max(float(one.evidence.max()) for one in found)
-    for column, one, name in zip(st.columns(2), found, ("Your scan", "Archived case"), strict=True):
-        with column:
-            st.image(
-                heat.laid_over(one.picture, one.evidence, strongest),
-                width="stretch",
-                output_format="PNG",
-                alt=f"{name}, coloured where the agreeing bits come from",
-                caption=name,
-            )
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(":small[little]", width="content")
-        st.image(heat.scale_bar(), width=240, alt="Scale of the colours, from grey to yellow")
-        st.markdown(":small[most]", width="content")
+    names = ("Your scan", "Archived case")
+    maps.draw(
+        found, names, [f"{name}, coloured where the agreeing bits come from" for name in names]
+    )
     st.caption(
         "How much each place speaks for the bits that agree; plain grey: next to nothing, or "
         "against. It shows what the network used, not where disease is."
     )
-    if max(one.outside for one in found) > MOST:
-        where = "outside the lungs, on borders or on text" if _is_ct(archive) else (
-            "on borders or on text"
-        )  # fmt: skip
+    if where := maps.mostly_outside(found, archive):
         st.warning(
             f"Most of the agreement comes from {where}: these two may be alike for other reasons "
             "than what the lungs show.",
@@ -97,7 +63,7 @@ def _pair(
     _archive: Archive,
     _hit: Hit,
     _agreement: Agreement,
-) -> tuple[Shown, Shown] | None:
+) -> tuple[maps.Shown, maps.Shown] | None:
     chosen = asked.scan()
     case = pictures.case_scan(_archive, _hit.entry)
     if chosen is None or not chosen.data or case is None:
@@ -105,26 +71,9 @@ def _pair(
     own = engine.scan(chosen.data, chosen.digest, asked.frame(chosen))
     scales = engine.scales(_archive)
     first, second = (
-        _shown(scan, scales.evidence(scan.pixels, _agreement), _is_ct(_archive))
-        for scan in (own, case)
+        maps.shown(scan, scales.evidence(scan.pixels, _agreement), _archive) for scan in (own, case)
     )
     return first, second
-
-
-def _shown(scan: Scan, evidence: FloatImage, is_ct: bool) -> Shown:
-    outside = outside_of_interest(scan.pixels, is_ct)
-    return Shown(scan.preview(768), evidence, heat.share_within(evidence, outside))
-
-
-def outside_of_interest(pixels: FloatImage, is_ct: bool) -> npt.NDArray[np.bool_]:
-    """Borders and text of a picture (H, W), and of a CT slice all but roughly the lungs."""
-    outside = find_margins(pixels) | find_marks(pixels) | heat.frame_of(pixels.shape, FRAME)
-    lungs = heat.lungs_of_slice(pixels) if is_ct else None
-    return outside if lungs is None else outside | ~lungs
-
-
-def _is_ct(archive: Archive) -> bool:
-    return archive.about.get("modality", "") == "CT"
 
 
 def _table(agreement: Agreement, encoder: str) -> None:

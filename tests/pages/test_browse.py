@@ -20,6 +20,17 @@ def test_every_case_is_a_point_of_its_label():
     assert any(f"{len(archive)} cases" in text for text in texts(app))
 
 
+def test_the_map_fills_its_frame_and_keeps_its_shape():
+    archive, _ = shipped_sample()
+    (chart,) = at_page(words.BROWSE.file).get("plotly_chart")
+    layout = json.loads(chart.proto.spec)["layout"]
+    assert layout["yaxis"]["scaleanchor"] == "x"  # as near down as across
+    for axis, values in zip(("xaxis", "yaxis"), np.asarray(archive.points).T, strict=True):
+        low, high = layout[axis]["range"]
+        assert low < values.min() and high > values.max()
+        assert high - low < 1.2 * np.ptp(values)
+
+
 def test_a_case_is_chosen_by_its_id_and_asked_about():
     archive, entry = shipped_sample()
     app = at_page(words.BROWSE.file)
@@ -40,4 +51,5 @@ def test_an_archive_without_pictures_has_a_map_too():
     app = control.select(archive.name).run()
     app = app.text_input[0].input(archive.catalogue.entries([2])[0].id).run()
     assert not app.exception
-    assert any(words.NO_PICTURE in text for text in texts(app))
+    assert sum(words.NO_PICTURE in text for text in texts(app)) == 1  # not once a neighbour
+    assert sum(text.count(" bits]") for text in texts(app)) == 6

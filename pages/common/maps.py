@@ -1,0 +1,81 @@
+"""Maps of evidence over the two pictures of a pair, with their scale, and where most of it lies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from retrieval import heat
+from retrieval.archive import Archive
+from retrieval.greys import FloatImage
+from retrieval.overlays import find_margins, find_marks
+from retrieval.scans import Scan
+
+FRAME = 0.04  # share of each side that counts as border even where it is not uniform
+MOST = 0.5  # of the evidence, from which on its place is worth a warning
+NARROWEST = 150  # pixels: on a telephone the two still stand side by side
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """One picture of a pair with its evidence.
+
+    picture : uint8 (H, W); evidence : float32 (h, w), over the whole picture; outside : the
+        share of it on borders and text, or outside the lungs of a CT slice.
+    """
+
+    picture: npt.NDArray[np.uint8]
+    evidence: FloatImage
+    outside: float
+
+
+def shown(scan: Scan, evidence: FloatImage, archive: Archive) -> Shown:
+    """A scan of an archive's kind and its map (h, w), ready to be drawn."""
+    outside = outside_of_interest(scan.pixels, _is_ct(archive))
+    return Shown(scan.preview(768), evidence, heat.share_within(evidence, outside))
+
+
+def draw(pair: tuple[Shown, Shown], names: Sequence[str], alts: Sequence[str]) -> None:
+    """Both pictures in the same colours, and the scale of these."""
+    strongest = max(float(one.evidence.max()) for one in pair)
+    with st.grid(2, min_column_width=NARROWEST):
+        for one, name, alt in zip(pair, names, alts, strict=True):
+            st.image(
+                heat.laid_over(one.picture, one.evidence, strongest),
+                width="stretch",
+                output_format="PNG",
+                alt=alt,
+                caption=name,
+            )
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(":small[little]", width="content")
+        st.image(heat.scale_bar(), width=240, alt="Scale of the colours, from grey to yellow")
+        st.markdown(":small[most]", width="content")
+
+
+def unavailable() -> None:
+    """Say why there is no map."""
+    st.info("The maps need both pictures on this machine.", icon=":material/image_not_supported:")
+
+
+def mostly_outside(pair: tuple[Shown, Shown], archive: Archive) -> str:
+    """Where most of the evidence of one of two pictures lies, if not on what is asked about."""
+    if max(one.outside for one in pair) <= MOST:
+        return ""
+    borders = "on borders or on text"
+    return f"outside the lungs, {borders}" if _is_ct(archive) else borders
+
+
+def outside_of_interest(pixels: FloatImage, is_ct: bool) -> npt.NDArray[np.bool_]:
+    """Borders and text of a picture (H, W), and of a CT slice all but roughly the lungs."""
+    outside = find_margins(pixels) | find_marks(pixels) | heat.frame_of(pixels.shape, FRAME)
+    lungs = heat.lungs_of_slice(pixels) if is_ct else None
+    return outside if lungs is None else outside | ~lungs
+
+
+def _is_ct(archive: Archive) -> bool:
+    return archive.about.get("modality", "") == "CT"

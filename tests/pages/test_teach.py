@@ -1,0 +1,132 @@
+"""A teaching session on the page: commit, then the truth, then where two scans differ."""
+
+import re
+
+import numpy as np
+import pytest
+
+from pages.common import differing, maps, words
+from retrieval import archive as archives
+from retrieval import hamming, teaching
+from tests.pages.visiting import at_page, control, texts
+
+SAMPLE = "sample-ct"
+COUNT = 5
+
+
+def session(kind):
+    app = at_page(words.TEACH.file)
+    app = control(app, "kind").select(kind).run()
+    app = control(app, "n").select(COUNT).run()
+    assert not app.exception
+    return app
+
+
+def pressed(app, key):
+    app = next(button for button in app.button if button.key == key).click().run()
+    assert not app.exception
+    return app
+
+
+def answered(app, kind, option="1"):
+    app = pressed(pressed(app, f"first-{option}"), "sure-s")
+    return pressed(app, f"final-{option}") if kind == "unknown" else app
+
+
+def questions(kind):
+    archive = archives.open_archive(SAMPLE)
+    pool = teaching.Pool.of(archive, archive.model())
+    return archive, teaching.session(pool, kind, seed=1, count=COUNT)
+
+
+def alts(app):
+    return [one.proto.imgs[0].alt for one in app.get("image")]
+
+
+def toggle(app, key):
+    return next(one for one in app.toggle if one.key == key)
+
+
+def test_nothing_tells_the_truth_before_an_answer():
+    for kind in teaching.KINDS:
+        app = session(kind)
+        archive, asked = questions(kind)
+        assert len(alts(app)) == len(asked[0].shown)
+        assert all(alt.endswith("to be judged") for alt in alts(app))
+        assert differing.KEY not in [one.key for one in app.toggle]
+        app = answered(app, kind)
+        named = [words.finding(entry) for entry in archive.catalogue.entries(asked[0].shown)]
+        shown = [alt for alt in alts(app) if not alt.startswith("Similar")]
+        assert [alt.split(": ")[1] for alt in shown] == named
+        assert (differing.KEY in [one.key for one in app.toggle]) == (kind == "look-alikes")
+
+
+def test_after_look_alikes_the_bits_that_differ_are_traced():
+    app = answered(session("look-alikes"), "look-alikes")
+    assert len(alts(app)) == 2  # no map before it is asked for
+    app = toggle(app, differing.KEY).set_value(True).run()
+    assert not app.exception
+    archive, asked = questions("look-alikes")
+    first, second = asked[0].shown
+    apart = hamming.distances(archive.codes[[first]], archive.codes[[second]])[0, 0]
+    assert any(
+        text.startswith(f"**{apart} of {archive.bits} bits differ.**") for text in texts(app)
+    )
+    drawn = [alt for alt in alts(app) if "bits that differ" in alt]
+    assert [alt[0] for alt in drawn] == ["A", "B"]
+    assert any("not where disease is" in text for text in texts(app))
+    app = answered(pressed(app, "lesson-next"), "look-alikes")
+    assert len([alt for alt in alts(app) if "bits that differ" in alt]) == 2  # the wish is kept
+
+
+@pytest.mark.parametrize("outside", [0.4, 0.6])
+def test_most_of_the_difference_outside_the_lungs_is_warned_of(monkeypatch, outside):
+    picture = np.zeros((8, 8), np.uint8)
+    one = maps.Shown(picture, np.ones((2, 2), np.float32), outside)
+    monkeypatch.setattr(differing, "_traced", lambda *_: (3, (one, one)))
+    app = answered(session("look-alikes"), "look-alikes")
+    app = toggle(app, differing.KEY).set_value(True).run()
+    warned = [warning.value for warning in app.warning]
+    assert any("outside the lungs" in text for text in warned) == (outside > maps.MOST)
+
+
+def test_without_a_map_the_session_goes_on(monkeypatch):
+    differing._traced.clear()
+    monkeypatch.setattr(differing.pictures, "case_scan", lambda *_: None)
+    app = answered(session("look-alikes"), "look-alikes")
+    app = toggle(app, differing.KEY).set_value(True).run()
+    assert not app.exception and not app.error
+    assert any("maps need both pictures" in info.value for info in app.info)
+    assert any("Which of the two" in text for text in texts(pressed(app, "lesson-next")))
+
+
+def test_equal_codes_have_nothing_to_show(monkeypatch):
+    monkeypatch.setattr(differing, "_traced", lambda *_: (0, ()))
+    app = answered(session("look-alikes"), "look-alikes")
+    app = toggle(app, differing.KEY).set_value(True).run()
+    assert not app.exception and any("bits are the same" in text for text in texts(app))
+
+
+@pytest.mark.parametrize("kind", teaching.KINDS)
+def test_a_session_ends_with_a_summary(kind):
+    app = session(kind)
+    for _ in range(COUNT):
+        app = pressed(answered(app, kind), "lesson-next")
+    assert any(text == "The session is over" for text in texts(app))
+    (first, *_) = app.metric
+    _, asked = questions(kind)
+    right = sum(one.answer == one.options[0] for one in asked)
+    assert first.value == f"{right} of {COUNT}"
+    assert re.fullmatch(r"\d+ to \d+ %", first.delta)
+    helped = any("Similar cases can mislead" in text for text in texts(app))
+    assert helped == (kind == "unknown")
+
+
+def test_before_a_class_the_controls_are_folded_and_keep_their_choice():
+    app = session("odd-one-out")
+    app = toggle(app, "large").set_value(True).run()
+    assert not app.exception
+    assert [one.label for one in app.expander] == ["Archive and session"]
+    assert control(app, "kind").value == "odd-one-out" and control(app, "n").value == COUNT
+    app = toggle(app, "large").set_value(False).run()
+    assert not app.expander and control(app, "kind").value == "odd-one-out"
