@@ -22,6 +22,7 @@ else:
             key="measured",
             bind="query-params",
         )
+    measuring.note()
     of_this = {report.protocol: report for report in known if report.archive == name}
     fresh = st.session_state.pop(measuring.FRESH, "")
     if fresh in of_this:

@@ -23,7 +23,7 @@ from pages.common.words import plain
 from retrieval.errors import RetrievalError
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    archive = choices.archive()
+    archive = choices.archive("Archive to search")
     k = choices.count()
     if archive is not None:
         filters.control(archive)

@@ -12,7 +12,7 @@ USUAL_COUNT = 10
 ARCHIVE_KEY, COUNT_KEY, NOTE_KEY = "archive", "k", "archive_note"
 
 
-def archive() -> Archive | None:
+def archive(label: str = "Archive") -> Archive | None:
     """The control that chooses the archive; the choice stands in the address."""
     offered, _ = shelf.offered()
     if not offered:
@@ -22,7 +22,7 @@ def archive() -> Archive | None:
         st.session_state.pop(ARCHIVE_KEY, None)
     # The address holds an option's text, so nothing that changes may stand in it.
     name = st.segmented_control(
-        "Archive to search",
+        label,
         list(offered),
         format_func=lambda name: words.plain(words.archive_title(name), 60),
         default=None if ARCHIVE_KEY in st.session_state else next(iter(offered)),

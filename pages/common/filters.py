@@ -21,7 +21,6 @@ def control(archive: Archive) -> None:
     with st.popover(
         f"Filter ({number})" if number else "Filter",
         icon=":material/filter_list:",
-        type="primary" if number else "secondary",
         key=f"filter-{archive.id}",
     ):
         for column, name in COLUMNS.items():

@@ -58,10 +58,14 @@ def measured_here() -> dict[tuple[str, str], Json]:
     return st.session_state.setdefault(HERE, {})
 
 
+def note() -> None:
+    """Say what came of the last measurement, once."""
+    if text := st.session_state.pop(NOTE, ""):
+        st.info(words.plain(text))
+
+
 def section(name: str, archive: Archive) -> None:
     """The control that starts a measurement, and what it says while it runs."""
-    if note := st.session_state.pop(NOTE, ""):
-        st.info(words.plain(note))
     slot, own = _slot(), _visit()
     mine = slot.run is not None and slot.owner == own
     with st.expander("Measure now, with the cases that the archive holds", expanded=mine):
@@ -125,7 +129,7 @@ def _finish(slot: Slot, run: Run) -> None:
     try:
         found = run.result()
         measured_here()[name, protocol] = found
-        st.session_state[NOTE] = "Measured just now; the figures below are the new ones."
+        st.session_state[NOTE] = "Measured just now: these are the new figures."
         st.session_state[FRESH] = protocol
         results.keep(found)
     except EvaluationError as error:

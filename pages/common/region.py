@@ -88,7 +88,7 @@ def _dialog(scan: asked.ChosenScan) -> None:
         framed = _framed(_preview(scan), wanted)
         st.image(framed, width=THUMB, output_format="PNG", alt="The part to search with, framed")
         st.caption(described(wanted))
-        if st.button("Search with this part", type="primary", icon=":material/search:"):
+        if st.button("Search with this part", icon=":material/search:"):
             _use(scan, wanted)
 
 
