@@ -1,4 +1,4 @@
-"""Tables of how one asks and why: maps of evidence, refined lists, queries by region."""
+"""Tables of how one asks and why: maps, refined lists, regions; and of label against likeness."""
 
 from __future__ import annotations
 
@@ -57,6 +57,31 @@ def asking_tables() -> str:
             ),
         ]
     )  # fmt: skip
+
+
+def tradeoff_table(found: Json) -> str:
+    """A Markdown table of precision and likeness by the number of learned bits."""
+    head = [
+        f"Learned bits of {found['bits']}",
+        "P@10",
+        "Own patient's slices found",
+        "P@10 of subtypes",
+        "Distinct codes",
+    ]
+    rows = []
+    for point in found["points"]:
+        alike = point["similarity"]
+        own, finer = alike["own_patient"], alike["subtypes"]
+        rows.append(
+            [
+                str(point["learned"]),
+                interval(point["precision_at_10"]),
+                interval(own["recall_at_10"]) if own else "",
+                interval(finer["precision_at_10"]) if finer else "",
+                f"{alike['distinct_codes']:.3f}",
+            ]
+        )
+    return table(head, rows)
 
 
 def _stored_in(folder: str) -> list[tuple[str, Json]]:

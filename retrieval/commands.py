@@ -135,6 +135,36 @@ def regions_lines(found: Json) -> list[str]:
     ]
 
 
+def add_tradeoff(command: argparse.ArgumentParser) -> None:
+    """What `tradeoff` takes."""
+    command.add_argument("archive", help="archive folder, or a shipped archive's name")
+    command.add_argument("--split", default="val", help="its cases of this split ask (val)")
+    command.add_argument("--bits", type=int, default=64, help="length of the codes (default 64)")
+    command.add_argument("--json", type=Path, metavar="OUT")
+
+
+def tradeoff(options: argparse.Namespace, progress: Counter) -> Json:
+    """Measure what learned bits cost in likeness."""
+    from retrieval import tradeoff as study
+    from retrieval.archive import open_archive
+
+    archive = open_archive(options.archive)
+    return study.measure(archive, archive.model(), options.split, options.bits).json()
+
+
+def tradeoff_lines(found: Json) -> list[str]:
+    """What `tradeoff` prints."""
+    from retrieval.asking_tables import tradeoff_table
+
+    seen = found["queries_seen_in_training"]
+    lines = [
+        f"{found['queries']} queries, split {', '.join(found['splits'])}, codes of "
+        f"{found['bits']} bits, chance {found['chance']:.3f}; 95 % intervals over patients.",
+        tradeoff_table(found),
+    ]
+    return [*lines, f"In-sample: the model was trained on {seen} of them."] if seen else lines
+
+
 def add_booklet(command: argparse.ArgumentParser) -> None:
     """What `booklet` takes."""
     command.add_argument("result", type=Path, help="what evaluate --json wrote")

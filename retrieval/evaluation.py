@@ -236,12 +236,13 @@ def official_rows(gallery: Cases, queries: Cases, model: Model) -> npt.NDArray[n
 
     No picture or patient of theirs is among the queries, so no query has to leave any out.
     """
-    kept = _other_splits(gallery, queries)
+    kept = gallery_rows(gallery, queries)
     _refuse_leaks(gallery.take(kept), queries, model)
     return kept
 
 
-def _other_splits(gallery: Cases, queries: Cases) -> npt.NDArray[np.bool_]:
+def gallery_rows(gallery: Cases, queries: Cases) -> npt.NDArray[np.bool_]:
+    """Which archive cases (n,) stand in other splits than the queries, and not in test."""
     # Never test pictures: choices made on validation queries must not see them either.
     kept = ~np.isin(gallery.splits, [*np.unique(queries.splits), "test"])
     if not kept.any():

@@ -7,6 +7,8 @@ code are its first m/8 bytes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -15,30 +17,47 @@ from retrieval.errors import SelectionError
 Features = npt.NDArray[np.float16]  # (n, columns)
 Codes = npt.NDArray[np.uint8]  # (n, bits / 8)
 
+ROUNDING = 1e-9
 CENTRAL = 0.10  # share of the ranks around the median in which a threshold may lie
 
 
-def fit_thresholds(features: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+def fit_thresholds(
+    features: npt.NDArray[np.floating], labels: Sequence[str] | None = None
+) -> npt.NDArray[np.float32]:
     """One threshold a column of features (n, columns): (columns,) float32.
 
     The middle of the widest gap between neighbouring values among the central
     tenth of the ranks. A plain median can lie exactly on a training picture,
     whose bit then hangs on the last digit of a sum; in the middle of a gap it
     does not, and each bit still splits the pictures nearly in half.
+
+    With `labels` every label has the same weight. Where one is much commoner than the
+    others, its own middle would be the median, and a feature that tells the labels
+    apart would be cut where it does not.
     """
     n = len(features)
     if n < 2:
         raise SelectionError("Thresholds need at least two pictures to be fitted on.")
-    ranked = np.sort(np.asarray(features, dtype=np.float32), axis=0)
-    if not np.isfinite(ranked).all():
+    values = np.asarray(features, dtype=np.float32)
+    if not np.isfinite(values).all():
         raise SelectionError("Thresholds cannot be fitted on features that are not numbers.")
-    reach = int(n * CENTRAL / 2)
-    first, last = max(n // 2 - 1 - reach, 0), min(n // 2 + reach, n - 1)
-    central = ranked[first : last + 1]
-    widest = np.diff(central, axis=0).argmax(axis=0)[None]  # (1, columns)
-    lower = np.take_along_axis(central, widest, axis=0)
-    upper = np.take_along_axis(central, widest + 1, axis=0)
+    order = values.argsort(axis=0, kind="stable")
+    ranked = np.take_along_axis(values, order, axis=0)
+    below = np.cumsum(_weights(n, labels)[order], axis=0)[:-1]  # the gap
+    off_centre = np.abs(below - n // 2)
+    central = off_centre <= np.maximum(off_centre.min(axis=0), int(n * CENTRAL / 2)) + ROUNDING
+    widest = np.where(central, np.diff(ranked, axis=0), -1.0).argmax(axis=0)[None]  # (1, columns)
+    lower = np.take_along_axis(ranked, widest, axis=0)
+    upper = np.take_along_axis(ranked, widest + 1, axis=0)
     return ((lower + upper) / 2)[0]
+
+
+def _weights(count: int, labels: Sequence[str] | None) -> npt.NDArray[np.float64]:
+    """How many pictures each one (n,) counts for, in all as many as there are."""
+    if labels is None:
+        return np.ones(count)
+    _, label, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    return count / (len(counts) * counts[label])
 
 
 def to_bits(

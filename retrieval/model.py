@@ -169,11 +169,26 @@ def build(
         "criterion": criterion,
         "columns": list(range(spec.features)),
         "ranking": ranking.tolist(),
-        "thresholds": [float(value) for value in hashing.fit_thresholds(features)],
+        "thresholds": _thresholds(features, labels, learned).tolist(),
         "trained_on": sorted(sha256[:ID_LENGTH] for sha256 in trained_on),
         "training": training or {},
     }
     return _write(folder, about, tensors)
+
+
+def _thresholds(features: Features, labels: Sequence[str], learned: int) -> npt.NDArray[np.float64]:
+    """Of learned features with the labels alike in weight, if there are others beside them.
+
+    Bits cut so say the label alone. Where no bit is left to say which pictures look
+    alike, as with the paper's network, they go on splitting the pictures in half.
+    """
+    if learned == features.shape[1]:
+        return hashing.fit_thresholds(features).astype(np.float64)
+    fitted = (
+        hashing.fit_thresholds(features[:, :learned], labels),
+        hashing.fit_thresholds(features[:, learned:]),
+    )
+    return np.concatenate(fitted).astype(np.float64)
 
 
 def interleaved(learned: npt.NDArray[np.intp], kept: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:

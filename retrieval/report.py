@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from retrieval.asking_tables import asking_tables
+from retrieval.asking_tables import asking_tables, tradeoff_table
 from retrieval.errors import EvaluationError
-from retrieval.results import AUDITS, INTAKE, LENGTHS, PRINTED, read_result
+from retrieval.results import AUDITS, INTAKE, LENGTHS, PRINTED, TRADEOFFS, read_result
 from retrieval.storage import replace_bytes
 from retrieval.tables import (
     audit_table,
@@ -57,11 +57,13 @@ def _named(table: str) -> str:
         return lengths_tables(read_result(table))
     if table.startswith(AUDITS):
         return audit_table(read_result(table))
+    if table.startswith(TRADEOFFS):
+        return tradeoff_table(read_result(table))
     if table in NAMED:
         return NAMED[table]()
     known = ", ".join(NAMED)
     raise EvaluationError(
-        f"There is no table {table}; name {known}, {LENGTHS}NAME or {AUDITS}NAME."
+        f"There is no table {table}; name {known}, {LENGTHS}NAME, {AUDITS}NAME or {TRADEOFFS}NAME."
     )
 
 

@@ -38,6 +38,25 @@ def test_the_gap_chosen_is_the_widest_near_the_median():
     assert fit_thresholds(values)[0] == pytest.approx((49 + 60) / 2)
 
 
+def test_a_rare_label_weighs_as_much_as_a_common_one():
+    """Ninety of one label below, ten of the other above: the cut lies between them."""
+    common = np.arange(90, dtype=np.float32)
+    rare = 120 + np.arange(10, dtype=np.float32)
+    values = np.concatenate([common, rare])[:, None]
+    labels = ["common"] * 90 + ["rare"] * 10
+    assert fit_thresholds(values, labels)[0] == pytest.approx((89 + 120) / 2)
+    assert 40 < fit_thresholds(values)[0] < 50
+    mixed = np.random.default_rng(0).permutation(100)
+    shuffled = [labels[row] for row in mixed]
+    assert fit_thresholds(values[mixed], shuffled)[0] == fit_thresholds(values, labels)[0]
+
+
+def test_labels_of_equal_number_change_nothing():
+    features = np.random.default_rng(4).normal(size=(60, 20)).astype(np.float16)
+    labels = ["a", "b", "c"] * 20
+    np.testing.assert_array_equal(fit_thresholds(features, labels), fit_thresholds(features))
+
+
 def test_rounding_noise_changes_no_training_bit():
     random = np.random.default_rng(5)
     features = random.normal(size=(101, 64)).astype(np.float32)

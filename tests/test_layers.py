@@ -67,6 +67,9 @@ LAYERS = [
         "leaks",
         "side_by_side",
     },
+    {
+        "tradeoff",
+    },
     {"trust", "choices"},
     {"columns"},
     {"lengths"},
