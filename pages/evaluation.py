@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.common import choices, figures, measured, measuring, shelf, words
 
+measuring.collect()
 known, offered = figures.known(), shelf.offered()[0]
 names = list(dict.fromkeys([*(report.archive for report in known), *offered]))
 if not names:
@@ -24,9 +25,10 @@ else:
         )
     measuring.note()
     of_this = {report.protocol: report for report in known if report.archive == name}
-    fresh = st.session_state.pop(measuring.FRESH, "")
-    if fresh in of_this:
+    if fresh := measuring.fresh(name):
         st.session_state["protocol"] = fresh
+    if st.session_state.get("protocol") not in of_this:
+        st.session_state.pop("protocol", None)
     if not of_this:
         st.info("This archive has not been measured yet.")
     else:

@@ -24,8 +24,8 @@ STEPS = """
    features no label has touched, so that near also means alike.
 3. **Select.** mRMR (minimum redundancy, maximum relevance) orders the trained features: each next
    one says much about the label and little that the ones before it said.
-4. **Hash.** Each selected feature becomes one bit: above or below a threshold near its median in
-   the training set.
+4. **Hash.** Each selected feature becomes one bit: above or below a threshold in the middle of
+   its values in the training set.
 5. **Rank.** Cases are ordered by the Hamming distance, the number of bits in which two codes
    differ: 0 is the same code. How far apart unrelated cases lie differs between archives.
 """

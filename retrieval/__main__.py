@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from retrieval.evaluation import Evaluation
     from retrieval.scans import Scan
 
-TRAINING_SETTINGS = {"seed": int, "epochs": int, "batch": int, "learning_rate": float}
+TRAINING_SETTINGS = {
+    "seed": int,
+    "epochs": int,
+    "batch": int,
+    "learning_rate": float,
+    "unchanged": float,
+    "stretch": float,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

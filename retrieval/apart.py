@@ -10,7 +10,8 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
+import threading
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,28 +19,22 @@ from retrieval.errors import EvaluationError
 from retrieval.results import read_file
 from retrieval.storage import Json
 
-TIME_LIMIT = 15 * 60  # seconds; thousands of stored cases take one
+TIME_LIMIT = 15 * 60.0  # seconds; thousands of stored cases take one minute
 ROOT = Path(__file__).resolve().parents[1]
 COUNTED = re.compile(r"(\w+) (\d+) of (\d+)")
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One evaluation under way, or over; its files go when it is closed.
+    """One evaluation under way, or over; it ends with what started it, and its files with it."""
 
-    archive : folder of the archive; started : seconds, as `time.monotonic` counts.
-    """
-
-    archive: Path
     protocol: str
     process: subprocess.Popen[bytes]
     files: tempfile.TemporaryDirectory[str]
-    started: float
+    limit: threading.Timer
 
     def is_over(self) -> bool:
-        """Whether there is nothing left to wait for; a run past its time is stopped."""
-        if self.process.poll() is None and time.monotonic() - self.started > TIME_LIMIT:
-            self.stop()
+        """Whether there is nothing left to wait for."""
         return self.process.poll() is not None
 
     def progress(self) -> tuple[int, int]:
@@ -49,7 +44,7 @@ class Run:
 
     def stop(self) -> None:
         """End it at once."""
-        self.process.kill()
+        _kill(self.process)
         self.process.wait()
 
     def result(self) -> Json:
@@ -57,11 +52,12 @@ class Run:
         if self.process.poll() != 0:
             lines = self._said().strip().splitlines()
             said = lines[-1] if lines and not COUNTED.match(lines[-1]) else ""
-            raise EvaluationError(said or "The evaluation was stopped; start it again.")
+            raise EvaluationError(said or "The evaluation was stopped before its end.")
         return read_file(self._folder / "result.json")
 
     def close(self) -> None:
         """Stop it if it is still under way, and remove its files."""
+        self.limit.cancel()
         if self.process.poll() is None:
             self.stop()
         self.files.cleanup()
@@ -77,13 +73,23 @@ class Run:
 def evaluate_apart(archive: Path, protocol: str, split: str = "") -> Run:
     """Start `evaluate` of an archive's stored cases, of one split or of all."""
     files = tempfile.TemporaryDirectory(prefix="evaluation-")
-    folder = Path(files.name)
-    command = [sys.executable, "-m", "retrieval", "evaluate", str(archive)]
-    command += ["--queries", str(archive), "--protocol", protocol]
+    folder, where = Path(files.name), str(archive.resolve())
+    command = [sys.executable, "-m", "retrieval", "evaluate", where]
+    command += ["--queries", where, "--protocol", protocol]
     command += ["--split", split] if split else []
     command += ["--json", str(folder / "result.json")]
     with (folder / "said").open("wb") as said:
         process = subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said
         )
-    return Run(archive, protocol, process, files, time.monotonic())
+    limit = threading.Timer(TIME_LIMIT, _kill, [process])
+    limit.daemon = True
+    limit.start()
+    run = Run(protocol, process, files, limit)
+    weakref.finalize(run, _kill, process)  # also when the interpreter ends
+    return run
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.kill()

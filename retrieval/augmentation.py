@@ -54,17 +54,21 @@ def augmentation(size: tuple[int, int]) -> torch.nn.Module:
     )
 
 
-def sometimes_changed(size: tuple[int, int], share: float) -> torch.nn.Module:
+def sometimes_changed(
+    size: tuple[int, int], share: float, stretch: float = 1.18
+) -> torch.nn.Module:
     """A milder change for pretrained networks, made to a `share` of the pictures; all may mirror.
 
     A pretrained body needs no lesson in seeing; changes as strong as
-    `augmentation`'s cost it precision. Margins and blocks are blanked, so that
+    `augmentation`'s cost it precision. A crop may be up to `stretch` times as wide as high, or
+    as high as wide, before it is brought back to `size`. Margins and blocks are blanked, so that
     no border, letter or arrow can be leant on.
     """
+    least = min(0.75, 0.88 / stretch)  # of the area: a crop much wider than high holds less
     mild = transforms.Compose(
         [
             transforms.RandomResizedCrop(
-                size, scale=(0.75, 1.0), ratio=(0.85, 1.18), antialias=True
+                size, scale=(least, 1.0), ratio=(1 / stretch, stretch), antialias=True
             ),
             transforms.RandomAffine(degrees=7, scale=(0.92, 1.03)),
             transforms.ColorJitter(brightness=0.12, contrast=0.2),

@@ -87,7 +87,8 @@ def report(
 
 def groups_table(result: Json) -> tuple[str, Row, list[Row]]:
     """Title, head and rows of precision by label and by subtype of the queries, in percent."""
-    groups = {"All": result} | result["per_label"] | result.get("per_subtype", {})
+    groups = [("All", result), *result["per_label"].items()]
+    groups += [(f"{name} (subtype)", of) for name, of in result.get("per_subtype", {}).items()]
     rows = [
         (
             name,
@@ -96,7 +97,7 @@ def groups_table(result: Json) -> tuple[str, Row, list[Row]]:
             *(curves.percent(found["at_k"][str(k)]["precision"]) for k in (5, 10, 50)),
             curves.percent(found["map"]),
         )
-        for name, found in groups.items()
+        for name, found in groups
     ]
     head = ("Queries", "Number", "Random", "P@5", "P@10", "P@50", "Mean AP")
     return "Precision by label and subtype of the query, in percent", head, rows
@@ -183,7 +184,7 @@ def _audit_table(changed: Json) -> tuple[str, Row, list[Row]]:
         )
         for effect in changed["changes"].values()
     ]
-    nothing = f"Labels' mean (nothing: {100 * changed['balanced_chance']:.0f} %)"
+    nothing = f"Mean over findings\n(uninformative: {100 * changed['balanced_chance']:.0f} %)"
     head = ("Change of the query's picture", "P@10", "Difference (points)", nothing)
     return "The same scans with letters, borders and contrast changed", head, rows
 
@@ -211,12 +212,18 @@ def _with_table(title: str, head: Row, rows: Sequence[Row], size: str) -> Figure
     longest = [max(map(_width, column)) + 2 for column in zip(head, *rows, strict=True)]
     shares = np.cumsum([0, *longest[:-1]]) / sum(longest)
     lefts = (MARGIN + (1 - 2 * MARGIN) * shares).tolist()
+    size_of_text = 7.5 if len(head) < 7 else 6.5
     top = 0.87
     for number, row in enumerate([head, *rows]):
         lines = max(cell.count("\n") + 1 for cell in row)
         for left, cell in zip(lefts, row, strict=True):
             page.text(
-                left, top, cell, size=7.5, va="top", weight="bold" if not number else "normal"
+                left,
+                top,
+                cell,
+                size=size_of_text,
+                va="top",
+                weight="bold" if not number else "normal",
             )
         top -= 0.008 + 0.0135 * lines
     return page

@@ -20,11 +20,15 @@ class Trial:
     """Queries and the archive cases they are ranked against, with what is fitted on train.
 
     relevant : bool (queries, n), whether a query and a case have the same label.
+    learned : how many of the features, the first ones, labels have made; all by default.
     """
 
-    def __init__(self, train: Sample, gallery: Sample, queries: Sample) -> None:
+    def __init__(
+        self, train: Sample, gallery: Sample, queries: Sample, *, learned: int | None = None
+    ) -> None:
         self.relevant = queries.cases.labels[:, None] == gallery.cases.labels
-        thresholds = hashing.fit_thresholds(train.features)
+        made = train.features.shape[1] if learned is None else learned
+        thresholds = hashing.fit_by_kind(train.features, train.cases.labels, made)
         mean, deviation = train.features.mean(axis=0), train.features.std(axis=0)
         scale = np.where(deviation > 0, deviation, 1.0)  # a constant column says nothing
         self._bits = [hashing.to_bits(side.features, thresholds) for side in (gallery, queries)]

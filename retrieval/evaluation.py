@@ -360,10 +360,18 @@ def curves_of(values: Floats, chance: Floats, queries: Cases) -> tuple[Curves, d
 
 
 def curves_of_subtypes(values: Floats, chance: Floats, queries: Cases) -> dict[str, Curves]:
-    """The same figures for each subtype of a label that has several."""
+    """The same figures for each subtype of a label that has several.
+
+    A subtype that stands under two labels is two groups, named "LABEL: SUBTYPE".
+    """
     mask = divided(queries.labels, queries.subtypes)
     of_some = queries.take(mask)
-    return _curves_of_groups(values[mask], chance[mask], of_some, of_some.subtypes)
+    pairs = np.unique(np.stack([of_some.labels, of_some.subtypes], axis=1), axis=0)
+    names, count = np.unique(pairs[:, 1], return_counts=True)
+    shared = np.isin(of_some.subtypes, names[count > 1])
+    both = np.char.add(np.char.add(of_some.labels, ": "), of_some.subtypes)
+    groups = np.where(shared, both, of_some.subtypes)
+    return _curves_of_groups(values[mask], chance[mask], of_some, groups)
 
 
 def _curves_of_groups(

@@ -52,6 +52,21 @@ def fit_thresholds(
     return ((lower + upper) / 2)[0]
 
 
+def fit_by_kind(
+    features: npt.NDArray[np.floating], labels: Sequence[str], learned: int
+) -> npt.NDArray[np.float32]:
+    """Thresholds of `learned` features, with the labels alike in weight, and of those after them.
+
+    Bits cut so say the label alone. Of the features after them no label has a say; and
+    where there are none, as with the paper's network, no bit would be left to say which
+    pictures look alike, so the learned ones go on splitting the pictures in half.
+    """
+    if learned == features.shape[1]:
+        return fit_thresholds(features)
+    weighed = fit_thresholds(features[:, :learned], labels)
+    return np.concatenate([weighed, fit_thresholds(features[:, learned:])])
+
+
 def _weights(count: int, labels: Sequence[str] | None) -> npt.NDArray[np.float64]:
     """How many pictures each one (n,) counts for, in all as many as there are."""
     if labels is None:

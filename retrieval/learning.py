@@ -10,7 +10,7 @@ leaves the test split alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from retrieval import model as models
 from retrieval.datasets import Folder, patient_group, read_folder
 from retrieval.encoder import FloatImage
 from retrieval.encoding import read_all
-from retrieval.errors import DataError, ModelError, TrainingError
+from retrieval.errors import DataError, ModelError, SettingError, TrainingError
 from retrieval.evaluation import Cases, Evaluation
 from retrieval.evidence import Evidence
 from retrieval.hashing import Codes
@@ -81,6 +81,12 @@ class Plan:
         from retrieval.transfer import TransferRecipe
 
         kind = TransferRecipe if spec_named(self.encoder_name).pretrained else Recipe
+        unknown = set(self.settings) - {field.name for field in fields(kind)}
+        if unknown:
+            raise SettingError(
+                f"Training the encoder {self.encoder_name} knows no {', '.join(sorted(unknown))}; "
+                "leave it out."
+            )
         return kind(**self.settings)
 
 

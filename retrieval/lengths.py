@@ -171,7 +171,7 @@ def compare(
     orders = chosen_orders(train)
     width = stored.features.shape[1]
     random = random_orders(width, draws, seed)
-    trial = Trial(train, gallery, queries)
+    trial = Trial(train, gallery, queries, learned=model.learned)
     patients = queries.cases.patients
     return Comparison(
         archive_id=archive.id,

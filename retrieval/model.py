@@ -81,6 +81,14 @@ class Model:
 
         return spec_named(self.encoder_name).margin
 
+    @property
+    def learned(self) -> int:
+        """How many of the encoder's features, the first ones, labels have made."""
+        from retrieval.encoder import spec_named
+
+        spec = spec_named(self.encoder_name)
+        return spec.features - spec.kept
+
     def weights(self) -> Tensors:
         """The network's arrays, as `encoder.to_tensors` names them."""
         return _load_weights(storage.data_file(self.folder, self.about, WEIGHTS))
@@ -169,26 +177,11 @@ def build(
         "criterion": criterion,
         "columns": list(range(spec.features)),
         "ranking": ranking.tolist(),
-        "thresholds": _thresholds(features, labels, learned).tolist(),
+        "thresholds": [float(value) for value in hashing.fit_by_kind(features, labels, learned)],
         "trained_on": sorted(sha256[:ID_LENGTH] for sha256 in trained_on),
         "training": training or {},
     }
     return _write(folder, about, tensors)
-
-
-def _thresholds(features: Features, labels: Sequence[str], learned: int) -> npt.NDArray[np.float64]:
-    """Of learned features with the labels alike in weight, if there are others beside them.
-
-    Bits cut so say the label alone. Where no bit is left to say which pictures look
-    alike, as with the paper's network, they go on splitting the pictures in half.
-    """
-    if learned == features.shape[1]:
-        return hashing.fit_thresholds(features).astype(np.float64)
-    fitted = (
-        hashing.fit_thresholds(features[:, :learned], labels),
-        hashing.fit_thresholds(features[:, learned:]),
-    )
-    return np.concatenate(fitted).astype(np.float64)
 
 
 def interleaved(learned: npt.NDArray[np.intp], kept: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:

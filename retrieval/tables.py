@@ -167,7 +167,7 @@ def audit_table(result: Json) -> str:
         "Change of the query's picture",
         "P@10",
         "Difference",
-        f"Mean of the labels' (no information: {result['balanced_chance']:.3f})",
+        f"Mean over findings (uninformative: {result['balanced_chance']:.3f})",
         "Kept of the first 10",
     ]
     unchanged = result["unchanged"]

@@ -106,13 +106,9 @@ def measure(archive: Archive, model: Model, split: str, bits: int = BITS) -> Tra
 
 def columns_by_kind(model: Model, archive: Archive) -> tuple[np.ndarray, np.ndarray]:
     """The stored features that were learned, and those that no label touched, in mRMR order."""
-    from retrieval.encoder import spec_named
-
-    spec = spec_named(model.encoder_name)
     stored = set(archive.columns.tolist())
     order = np.array([column for column in model.ranking.tolist() if column in stored])
-    first_kept = spec.features - spec.kept
-    return order[order < first_kept], order[order >= first_kept]
+    return order[order < model.learned], order[order >= model.learned]
 
 
 def _codes(archive: Archive, model: Model, columns: np.ndarray) -> hashing.Codes:

@@ -42,6 +42,8 @@ class TransferRecipe:
     learning_rate : of the body's trained stages; head_rate : of the last layer.
     unchanged : share of the copies in a batch that are the picture as it is.
     instance : weight of the instance contrast beside the label contrast.
+    stretch : how many times as wide as high, or as high as wide, a changed crop may be. Pictures
+        that were squashed to squares need more: how much each was squashed may tell the label.
     """
 
     epochs: int = 8
@@ -53,6 +55,7 @@ class TransferRecipe:
     temperature: float = 0.2
     instance: float = 0.3
     dropout: float = 0.3
+    stretch: float = 1.18
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -69,6 +72,7 @@ class TransferRecipe:
                 "temperature": (1e-3, 10.0),
                 "instance": (0.0, 10.0),
                 "dropout": (0.0, 0.9),
+                "stretch": (1.0, 3.0),
                 "seed": (0, 2**32 - 1),
             },
         )
@@ -131,7 +135,7 @@ def _task(
         owners = torch.from_numpy(rows).to(outputs.device)
         return two_fold_contrast(outputs, numbers[rows], owners, recipe)
 
-    change = sometimes_changed((spec.height, spec.width), 1 - recipe.unchanged)
+    change = sometimes_changed((spec.height, spec.width), 1 - recipe.unchanged, recipe.stretch)
     return Task(network, groups, draw, change, outputs, loss)
 
 

@@ -57,8 +57,25 @@ def test_a_failure_says_why_in_its_own_words(archive):
     run.close()
 
 
-def test_it_has_a_limit(monkeypatch):
-    monkeypatch.setattr(apart, "TIME_LIMIT", 0.0)
+def test_it_has_a_limit_that_nobody_must_watch(monkeypatch):
+    monkeypatch.setattr(apart, "TIME_LIMIT", 0.1)
     run = evaluate_apart(open_archive("covid-ct").folder, "paper")
-    assert run.is_over()
+    assert run.process.wait(timeout=30) != 0 and run.is_over()
+    run.close()
+
+
+def test_it_ends_with_what_started_it():
+    run = evaluate_apart(open_archive("covid-ct").folder, "paper")
+    process, files = run.process, run.files
+    run.limit.cancel()
+    del run
+    assert process.wait(timeout=30) != 0
+    files.cleanup()
+
+
+def test_a_folder_may_be_named_from_anywhere(archive, tmp_path, monkeypatch):
+    monkeypatch.chdir(archive.folder.parent)
+    run = evaluate_apart(archive.folder.relative_to(archive.folder.parent), "paper")
+    waited(run)
+    assert run.result()["archive"]["id"] == archive.id
     run.close()

@@ -166,3 +166,16 @@ def test_other_refusals(archive, folder, model, tmp_path):
         evaluate(
             open_archive(only.folder), model, cases_of_archive(only, model), protocol="official"
         )
+
+
+def test_a_subtype_under_two_labels_is_two_groups(archive, folder, model):
+    cases = cases_of_archive(archive, model)
+    rows = np.arange(len(cases))
+    cases = replace(cases, subtypes=np.where(rows % 2, "mild", "severe"))
+    found = evaluate(archive, model, cases).per_subtype
+    labels = np.unique(cases.labels).tolist()
+    assert set(found) == {f"{label}: {name}" for label in labels for name in ("mild", "severe")}
+    own = replace(cases, subtypes=np.char.add(cases.labels, np.where(rows % 2, "-1", "-2")))
+    assert (
+        sum(curves.queries for curves in evaluate(archive, model, own).per_subtype.values()) == 24
+    )

@@ -70,7 +70,7 @@ def test_each_picture_is_asked_of_the_model_that_never_saw_its_patient(root, job
     pictures = learning._read(root, ["train", "val"], quiet)
     fold = patient_folds(pictures, 3, seed=3)
     assert result.overall.queries == len(pictures) and result.protocol == "cross-fitted"
-    values = np.zeros((len(pictures), 4 * evaluation.DEPTH + 1))
+    values = np.zeros((len(pictures), len(evaluation.FIGURES) * evaluation.DEPTH + 1))
     for number in range(3):
         model = models.load(out / f"fold-{number}")
         own, others = np.flatnonzero(fold == number), np.flatnonzero(fold != number)

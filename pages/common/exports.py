@@ -19,6 +19,7 @@ FIGURES = {  # of `curves.DRAWINGS`
     "reliability": "Stated chances and what came true",
     "coverage": "Precision of the surest queries",
 }
+OF_TRUST = ("reliability", "coverage")
 MIMES = {"svg": "image/svg+xml", "png": "image/png"}
 
 
@@ -31,12 +32,13 @@ def control(report: Report, changed: Json | None, shorter: Json | None) -> None:
                 partial(_report, title, report.about, changed, shorter, "A4"))  # fmt: skip
         _button("Report (PDF, Letter)", f"{name}-letter.pdf", "application/pdf",
                 partial(_report, title, report.about, changed, shorter, "Letter"))  # fmt: skip
-        _button("All figures and tables (ZIP: SVG, PNG, CSV, LaTeX)", f"{name}.zip",
+        _button("Curves and the table by k (ZIP: SVG, PNG, CSV, LaTeX)", f"{name}.zip",
                 "application/zip", partial(_everything, report.about))  # fmt: skip
         _button("The result as evaluate --json writes it", f"{name}.json", "application/json",
                 partial(_json, report.about))  # fmt: skip
     with st.expander("Single figures and tables"):
-        for key, text in _drawable(report.about).items():
+        for key in _drawable(report.about):
+            text = FIGURES[key]
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.markdown(text, width=300)
                 for kind, mime in MIMES.items():
@@ -58,9 +60,8 @@ def single(name: str, drawing: str, found: Json) -> None:
                     partial(_drawn, drawing, found, kind))  # fmt: skip
 
 
-def _drawable(about: Json) -> dict[str, str]:
-    of_trust = ("reliability", "coverage")
-    return {key: text for key, text in FIGURES.items() if "trust" in about or key not in of_trust}
+def _drawable(about: Json) -> list[str]:
+    return [key for key in FIGURES if "trust" in about or key not in OF_TRUST]
 
 
 def _button(label: str, file: str, mime: str, made: partial[bytes]) -> None:

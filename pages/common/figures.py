@@ -103,7 +103,7 @@ def audit(measured: Report) -> Json | None:
 
 def trust(archive: Archive, k: int) -> str:
     """What k matches were worth for new patients, where that was measured on this very archive."""
-    for measured in reports():
+    for measured in known():
         same = measured.about["archive"]["id"] == archive.id
         same &= measured.about["model"]["id"] == archive.about["model"]["id"]
         honest = measured.protocol == words.PROTOCOLS[0].name

@@ -38,7 +38,7 @@ def changes(audit: Json, name: str) -> None:
             "Change of the query's picture": effect["description"],
             "Precision at 10": _share(effect["precision_at_10"]),
             "Difference, points": _points(effect["difference"]),
-            "Mean of the labels'": _share(effect["balanced_at_10"]),
+            "Mean over findings": _share(effect["balanced_at_10"]),
             "Same matches among 10": words.percent(effect["overlap_at_10"]["value"]),
         }
         for effect in audit["changes"].values()
@@ -46,8 +46,8 @@ def changes(audit: Json, name: str) -> None:
     tables.show(rows, f"{name}-changes", "Precision under changes of pictures")
     st.caption(
         f"Unchanged: {_share(audit['unchanged']['precision_at_10'])}; random order "
-        f"{words.percent(audit['chance'])}. Where a picture tells nothing, the mean of the "
-        f"labels' precision is {words.percent(audit['balanced_chance'])}: with only the border "
+        f"{words.percent(audit['chance'])}. Where a picture tells nothing, the mean "
+        f"over the findings is {words.percent(audit['balanced_chance'])}: with only the border "
         "left it should be that."
     )
 

@@ -51,6 +51,7 @@ def show(report: Report, changed: Json | None) -> None:
     shorter = shorter_codes(report)
     printed = _stored(results.within(results.PRINTED), report)
     same = archive is not None and archive.id == report.about["archive"]["id"]
+    tested = same and "test" in _splits(archive)
     offered = [
         title
         for title, there in (
@@ -59,9 +60,9 @@ def show(report: Report, changed: Json | None) -> None:
             (CHANCES, "trust" in report.about),
             (ALIKE, "similarity" in report.about),
             (CHANGED, changed is not None),
-            (RARER, same and report.protocol == words.PROTOCOLS[0].name),
-            (LEAKS, same),
-            (BESIDE, same and bool(_comparable(report.archive))),
+            (RARER, tested and report.protocol == words.PROTOCOLS[0].name),
+            (LEAKS, tested),
+            (BESIDE, tested and bool(_comparable(report.archive))),
             (SHORTER, shorter is not None),
             (PAPERS, printed is not None),
         )

@@ -8,7 +8,7 @@ import pytest
 
 from pages.common import exports, sections, words
 from retrieval import archive as archives
-from retrieval import evaluation, leaks, prevalence, results
+from retrieval import curves, evaluation, leaks, prevalence, results
 from retrieval.side_by_side import compare
 from tests.pages.visiting import at_page, control
 
@@ -23,6 +23,7 @@ def test_the_files_are_those_of_the_result(about):
     assert {name.rsplit(".", 1)[1] for name in packed.namelist()} == {"svg", "png", "csv", "tex"}
     assert json.loads(exports._json(about)) == about
     assert exports._report("T", about, None, None, "A4").startswith(b"%PDF")
+    assert list(exports.FIGURES) == list(curves.DRAWINGS) and exports.OF_TRUST == curves.OF_TRUST
     for key in exports.FIGURES:
         assert b"<svg" in exports._figure(about, key, "svg")
     assert exports._table(about, "CSV").count(b"\r\n") == 101

@@ -1,11 +1,13 @@
 """Measuring from the evaluation page: started, watched, stopped, and shown."""
 
+import threading
 import time
 
 import pytest
 
 from pages.common import measuring, words
 from retrieval import results
+from retrieval.archive import open_archive
 from tests.pages.visiting import at_page, control, texts
 
 
@@ -24,65 +26,122 @@ def pressed(app, key):
     return next(button for button in app.button if button.key == key).click().run()
 
 
-def finished(app):
-    """The page once the run is over; its fragment looks again every second."""
-    run, end = measuring._slot().run, time.monotonic() + 120
+def by(app, protocol):
+    """The page with this protocol chosen to measure by."""
+    radio = next(one for one in app.radio if one.key.startswith("measure-by"))
+    return radio.set_value(protocol).run()
+
+
+def ended():
+    """Wait for the run that is under way."""
+    run, end = measuring._slot()._job.run, time.monotonic() + 120
     while not run.is_over():
         assert time.monotonic() < end
         time.sleep(0.1)
-    return app.run()
+
+
+def measured(app):
+    """What this visit has measured; AppTest's state knows no get."""
+    here = measuring.HERE in app.session_state
+    return app.session_state[measuring.HERE] if here else {}
 
 
 def test_a_measurement_is_shown_and_equals_the_command_lines():
     app = pressed(opened(), "measure")
-    assert not app.exception and measuring._slot().run is not None
-    app = finished(app)
-    assert not app.exception and measuring._slot().run is None
-    assert any("Measured just now" in text for text in texts(app))
-    found = app.session_state[measuring.HERE]["sample-ct", "official"]
+    assert not app.exception and measuring._slot()._job is not None
+    ended()
+    app = app.run()
+    assert not app.exception and measuring._slot()._job is None
+    assert any("Measured just now: Synthetic CT sample" in text for text in texts(app))
+    found = measured(app)["sample-ct", "official"]
     assert found == results.read_result("sample-ct-official")
     value = found["at_k"]["10"]["precision"]["value"]
     assert app.metric[1].value == f"{100 * value:.1f} %"
+    assert not any("Measured just now" in text for text in texts(app.run()))
 
 
 def test_another_protocol_becomes_the_one_on_screen():
-    app = opened()
-    radio = next(one for one in app.radio if one.key == "measure-by")
-    app = radio.set_value("paper").run()
-    app = finished(pressed(app, "measure"))
+    app = pressed(by(opened(), "paper"), "measure")
+    ended()
+    app = app.run()
     assert control(app, "protocol").value == "paper" and not app.exception
-    assert app.session_state[measuring.HERE]["sample-ct", "paper"]["protocol"] == "paper"
+    assert measured(app)["sample-ct", "paper"]["protocol"] == "paper"
+    app = control(app, "measured").select("sample-xray").run()
+    assert not app.exception and control(app, "protocol").value == "official"
+
+
+def test_what_was_measured_is_not_said_of_another_archive():
+    app = pressed(by(opened(), "own-patient-out"), "measure")
+    app = control(app, "measured").select("covid-ct").run()
+    ended()
+    app = app.run()
+    assert not app.exception and control(app, "protocol").value == "official"
+    assert any("Synthetic CT sample, Own patient left out" in text for text in texts(app))
+    app = control(app, "measured").select("sample-ct").run()
+    assert control(app, "protocol").value == "own-patient-out"
 
 
 def test_it_can_be_stopped():
-    app = pressed(opened("covid-ct"), "measure")
-    app = pressed(app, "measure-stop")
+    app = pressed(pressed(opened("covid-ct"), "measure"), "measure-stop")
     assert any("nothing was kept" in text for text in texts(app))
-    assert measuring._slot().run is None and not app.exception
-    assert not app.session_state[measuring.HERE]
+    assert measuring._slot()._job is None and not app.exception and not measured(app)
 
 
 def test_one_at_a_time_and_nobody_elses():
-    pressed(opened("covid-ct"), "measure")
-    other = opened()
+    app = pressed(opened(), "measure")
+    other = opened("sample-xray")
     assert "measure-stop" not in [button.key for button in other.button]
     other = pressed(other, "measure")
     assert any("Another evaluation" in text for text in texts(other))
-    assert measuring.HERE not in other.session_state or not other.session_state[measuring.HERE]
+    ended()
+    other = pressed(other, "measure")  # the first one's result waits for its owner
+    app = app.run()
+    assert set(measured(app)) == {("sample-ct", "official")} and not measured(other)
+    ended()
+    assert set(measured(other.run())) == {("sample-xray", "official")}
 
 
-def test_a_failed_measurement_says_so(monkeypatch):
+def test_two_who_press_at_once_start_one(monkeypatch):
+    slot, started = measuring.Slot(), []
+    ready = threading.Barrier(2)
+
+    def press(owner):
+        ready.wait()
+        archive = open_archive("covid-ct")
+        started.append(slot.start(owner, "covid-ct", archive, "paper", ""))
+
+    threads = [threading.Thread(target=press, args=(owner,)) for owner in "ab"]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert sorted(started) == [False, True]
+    owner = slot._job.owner
+    slot.stop("b" if owner == "a" else "a")  # not theirs to stop
+    assert slot.job_of(owner) is not None
+    slot.clear()
+
+
+def test_a_failure_is_said_without_the_servers_paths(monkeypatch, caplog):
     monkeypatch.setattr(measuring, "_protocols", lambda archive: {"official": "nowhere"})
-    app = finished(pressed(opened(), "measure"))
-    assert not app.exception and any("nowhere" in text for text in texts(app))
+    app = pressed(opened(), "measure")
+    ended()
+    app = app.run()
+    assert not app.exception and any("measurement failed" in text for text in texts(app))
+    assert "nowhere" in caplog.text and not any("nowhere" in text for text in texts(app))
 
 
 def test_results_are_kept_for_all_where_a_folder_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv(results.KEPT, str(tmp_path))
-    radio = next(one for one in opened().radio if one.key == "measure-by")
-    finished(pressed(radio.set_value("own-patient-out").run(), "measure"))
-    assert len(list(tmp_path.glob("*-own-patient-out.json"))) == 1
-    offered = control(opened(), "protocol").options  # of a new visit
+    pressed(by(opened(), "own-patient-out"), "measure")
+    ended()
+    opened("sample-xray")  # whoever comes next
+    (kept,) = tmp_path.glob("*-own-patient-out.json")
+    offered = control(opened(), "protocol").options
     assert "Own patient left out" in offered
-    (tmp_path / next(tmp_path.iterdir()).name).write_text("{")
+    kept.write_text("{")
     assert "Own patient left out" not in control(opened(), "protocol").options
+
+
+def test_an_archive_may_lack_the_protocol_of_the_one_before():
+    app = control(opened("covid-ct"), "protocol").select("paper").run()
+    app = control(app, "measured").select("sample-ct").run()
+    assert not app.exception and control(app, "protocol").value == "official"
