@@ -153,6 +153,14 @@ DISTURBANCES: dict[str, Disturbance] = {
         "5 to 10 % are cut off, from each side another share.",
     ),
     "rotate": Disturbance(partial(rotate, degrees=5), "The picture is turned by 5 degrees."),
+    "deform-tall": Disturbance(
+        partial(crop, top=0.12, bottom=0.12, left=0.0, right=0.0),
+        "An eighth is cut off above and below: to the network the chest looks 1.3 times as tall.",
+    ),
+    "deform-wide": Disturbance(
+        partial(crop, top=0.0, bottom=0.0, left=0.12, right=0.12),
+        "An eighth is cut off on the left and right: the chest looks 1.3 times as wide.",
+    ),
     "border-only": Disturbance(
         border_only, "Only the outer tenth of each side is left; the middle is its mean grey."
     ),

@@ -120,6 +120,8 @@ def test_a_deep_link_lands_inside_the_frame(server, page, target):
     expect(page.get_by_text(words.NOT_FOR_DIAGNOSIS)).to_have_count(2)
     expect(page.get_by_text("Page not found")).to_have_count(0)
     charts = page.locator(".js-plotly-plot")
+    expect(charts).to_have_count(1, timeout=PATIENCE)
+    page.get_by_text("Stated chances", exact=True).click()
     expect(charts).to_have_count(3, timeout=PATIENCE)
     for place in range(3):
         expect(charts.nth(place)).to_be_visible()
