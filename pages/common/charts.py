@@ -22,17 +22,9 @@ def precision(report: Report, printed: Json | None) -> None:
     if printed:
         _add_printed(figure, printed)
     figure.update_layout(
-        height=HEIGHT,
-        margin={"l": 8, "r": 8, "t": 16, "b": 8},
-        legend={"orientation": "h", "y": -0.18, "x": 0},
         hovermode="x unified",
         xaxis={"title": "Matches shown, k", "range": [4, 51], "gridcolor": palette.GRID},
-        yaxis={
-            "title": "Precision",
-            "range": [0, 1.02],
-            "tickformat": ".0%",
-            "gridcolor": palette.GRID,
-        },
+        **_precision_upwards(),
     )
     st.plotly_chart(
         figure, width="stretch", config={"displayModeBar": False}, alt=_description(report)
@@ -58,16 +50,8 @@ def precision_recall(report: Report) -> None:
             hovertemplate="k = %{customdata}: recall %{x:.1%}, precision %{y:.1%}",
         )
     figure.update_layout(
-        height=HEIGHT,
-        margin={"l": 8, "r": 8, "t": 16, "b": 8},
-        legend={"orientation": "h", "y": -0.18, "x": 0},
         xaxis={"title": "Recall", "tickformat": ".1%", "gridcolor": palette.GRID},
-        yaxis={
-            "title": "Precision",
-            "range": [0, 1.02],
-            "tickformat": ".0%",
-            "gridcolor": palette.GRID,
-        },
+        **_precision_upwards(),
     )
     last = FIRST_MATCHES[-1]
     recall, precision = (report.figure(name, last)[0] for name in ("recall", "precision"))
@@ -82,6 +66,21 @@ def precision_recall(report: Report) -> None:
         f"The first {last} matches. Most archives hold far more cases with the query's label, so "
         "recall stays small; the files under the curve above hold this figure too."
     )
+
+
+def _precision_upwards() -> Json:
+    """What both curves share: their size, legend, and precision as the upright axis."""
+    return {
+        "height": HEIGHT,
+        "margin": {"l": 8, "r": 8, "t": 16, "b": 8},
+        "legend": {"orientation": "h", "y": -0.18, "x": 0},
+        "yaxis": {
+            "title": "Precision",
+            "range": [0, 1.02],
+            "tickformat": ".0%",
+            "gridcolor": palette.GRID,
+        },
+    }
 
 
 def _line(report: Report, label: str = "") -> list[tuple[float, float, float]]:

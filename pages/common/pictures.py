@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import logging
+from collections.abc import Callable
+from functools import partial
 from itertools import chain, zip_longest
 from pathlib import Path
+from typing import TypeVar
 
 import streamlit as st
 from PIL import Image, ImageOps
@@ -22,6 +25,8 @@ LARGE = 1024  # pixels
 SYNTHETIC = "synthetic"
 HEADER_SECONDS = 3.0  # of a file among many
 
+Made = TypeVar("Made")
+
 log = logging.getLogger(__name__)
 
 
@@ -34,16 +39,26 @@ def decoder(purpose: str = "archive") -> Decoder:
     return Decoder(timeout=HEADER_SECONDS) if purpose == "headers" else Decoder()
 
 
-def case_view(archive: Archive, entry: Entry) -> View | None:
-    """A case's picture for the viewer; None if it is not here."""
+def _made(
+    make: Callable[[str, str, bool], Made | None], archive: Archive, entry: Entry
+) -> Made | None:
+    """What `make` gives of a case's checksum, path, and whether the archive holds it itself.
+
+    None if the picture is not here or cannot be read.
+    """
     path = archive.picture(entry)
     if path is None:
         return None
     try:
-        return _case_view(entry.sha256, str(path), path.parent == archive.folder / COPIES)
+        return make(entry.sha256, str(path), path.parent == archive.folder / COPIES)
     except RetrievalError as error:
         _log_unshown(entry, error)
         return None
+
+
+def case_view(archive: Archive, entry: Entry) -> View | None:
+    """A case's picture for the viewer; None if it is not here."""
+    return _made(_case_view, archive, entry)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -54,28 +69,13 @@ def _case_view(sha256: str, path: str, own: bool) -> View | None:
 
 def case_scan(archive: Archive, entry: Entry) -> Scan | None:
     """A case's picture as the network sees it; None if it is not here."""
-    path = archive.picture(entry)
-    if path is None:
-        return None
-    try:
-        return _case_scan(entry.sha256, str(path), path.parent == archive.folder / COPIES)
-    except RetrievalError as error:
-        _log_unshown(entry, error)
-        return None
+    return _made(_case_scan, archive, entry)
 
 
 def picture(archive: Archive, entry: Entry) -> bytes | None:
     """A case's picture as PNG, letterboxed to the shape of a card; None if it is not here."""
-    path = archive.picture(entry)
-    if path is None:
-        return None
-    own = path.parent == archive.folder / COPIES
     shape = CARD_SHAPES.get(archive.about.get("modality", ""), CARD_SHAPES["CT"])
-    try:
-        return _card_picture(entry.sha256, str(path), own, shape)
-    except RetrievalError as error:
-        _log_unshown(entry, error)
-        return None
+    return _made(partial(_card_picture, shape=shape), archive, entry)
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
@@ -89,14 +89,7 @@ def _card_picture(sha256: str, path: str, own: bool, shape: tuple[int, int]) -> 
 
 def large_picture(archive: Archive, entry: Entry) -> bytes | None:
     """A case's whole picture as PNG of at most LARGE pixels a side; None if it is not here."""
-    path = archive.picture(entry)
-    if path is None:
-        return None
-    try:
-        return _large_picture(entry.sha256, str(path), path.parent == archive.folder / COPIES)
-    except RetrievalError as error:
-        _log_unshown(entry, error)
-        return None
+    return _made(_large_picture, archive, entry)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
