@@ -29,6 +29,7 @@ TRAINING_SETTINGS = {
     "learning_rate": float,
     "unchanged": float,
     "stretch": float,
+    "texture": float,
 }
 
 

@@ -12,6 +12,8 @@ import importlib
 import torch
 from torch import Tensor
 
+from retrieval import textures
+
 
 def _import_transforms():
     """torchvision.transforms.v2, also where torchvision's compiled part does not load.
@@ -55,14 +57,15 @@ def augmentation(size: tuple[int, int]) -> torch.nn.Module:
 
 
 def sometimes_changed(
-    size: tuple[int, int], share: float, stretch: float = 1.18
+    size: tuple[int, int], share: float, stretch: float = 1.18, texture: float = 0.0
 ) -> torch.nn.Module:
     """A milder change for pretrained networks, made to a `share` of the pictures; all may mirror.
 
     A pretrained body needs no lesson in seeing; changes as strong as
     `augmentation`'s cost it precision. A crop may be up to `stretch` times as wide as high, or
-    as high as wide, before it is brought back to `size`. Margins and blocks are blanked, so that
-    no border, letter or arrow can be leant on.
+    as high as wide, before it is brought back to `size`. A share `texture` of what is changed gets
+    another sharpness, grain and compression. Margins and blocks are blanked, so that no border,
+    letter or arrow can be leant on.
     """
     least = min(0.75, 0.88 / stretch)  # of the area: a crop much wider than high holds less
     mild = transforms.Compose(
@@ -73,6 +76,7 @@ def sometimes_changed(
             transforms.RandomAffine(degrees=7, scale=(0.92, 1.03)),
             transforms.ColorJitter(brightness=0.12, contrast=0.2),
             RandomGamma(0.8, 1.25),
+            transforms.RandomApply([RandomTexture()], p=texture),
             RandomFrame(0.3, 0.08),
             transforms.RandomErasing(p=0.3, scale=(0.01, 0.05), value=0.0),
             transforms.RandomErasing(p=0.3, scale=(0.002, 0.02), value=1.0),
@@ -115,6 +119,47 @@ class RandomGamma(torch.nn.Module):
         """(1, H, W) in [0, 1] -> the same shape and range."""
         low, high = self.log_range
         return picture.clamp(0, 1) ** torch.exp(torch.empty(()).uniform_(low, high))
+
+
+class RandomTexture(torch.nn.Module):
+    """Another sharpness, grain and compression: what a detector, a kernel or a copy does to a scan.
+
+    None of the three has anything to do with a finding, and a network that is not told so
+    leans on them: they are the easiest thing to see of where a picture comes from.
+    """
+
+    BLUR = 1.2  # pixels, the widest
+    SHARPENING = 1.5  # times what a blur of one pixel takes away, the strongest
+    GRAIN = 0.06  # spread of the strongest, of the range of greys
+    QUALITY = 25  # of JPEG, the worst
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """(1, H, W) in [0, 1] -> the same shape and range."""
+        sharpness, strength, coarse, quality = torch.rand(4).tolist()
+        if sharpness < 0.5:
+            changed = _blurred(picture, self.BLUR * 2 * sharpness)
+        else:
+            lost = picture - _blurred(picture, 1.0)
+            changed = picture + self.SHARPENING * (2 * sharpness - 1) * lost
+        grain = torch.randn(picture.shape)
+        if coarse < 0.5:
+            grain = _blurred(grain, 2 * coarse)
+            grain = grain / grain.std().clamp_min(1e-6)
+        changed = (changed + self.GRAIN * strength**2 * grain).clamp(0, 1)
+        if quality < 0.5:
+            changed = _compressed(changed, round(self.QUALITY + 2 * quality * (95 - self.QUALITY)))
+        return changed
+
+
+def _blurred(picture: Tensor, width: float) -> Tensor:
+    if width < 0.1:
+        return picture
+    return transforms.functional.gaussian_blur(picture, [7, 7], [width, width])
+
+
+def _compressed(picture: Tensor, quality: int) -> Tensor:
+    """Not torchvision's own way, which needs its compiled part."""
+    return torch.from_numpy(textures.compressed(picture[0].numpy(), quality=quality))[None]
 
 
 def standardise(pictures: Tensor) -> Tensor:

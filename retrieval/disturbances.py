@@ -2,7 +2,7 @@
 
 Each takes pixels float32 (H, W) in [0, 1] and returns the same kind; nothing is
 random. A ranking that follows the finding hardly moves under them; one that
-follows letters, borders, window or crop does. `border-only` is the opposite: it
+follows letters, borders, window, crop or grain does. `border-only` is the opposite: it
 takes the finding away, and a ranking should then know nothing.
 """
 
@@ -20,6 +20,7 @@ from retrieval.errors import SettingError
 from retrieval.greys import FloatImage
 from retrieval.overlays import find_margins, find_marks
 from retrieval.spots import TOUCHING, Mask
+from retrieval.textures import blurred, compressed, grained, sharpened
 
 GREY = 0.5  # what replaces borders: the same in every picture
 FRAME = 0.04  # share of each side that counts as border even where it is not uniform
@@ -160,6 +161,18 @@ DISTURBANCES: dict[str, Disturbance] = {
     "deform-wide": Disturbance(
         partial(crop, top=0.0, bottom=0.0, left=0.12, right=0.12),
         "An eighth is cut off on the left and right: the chest looks 1.3 times as wide.",
+    ),
+    "texture-blur": Disturbance(
+        partial(blurred, width=1.0), "The picture is blurred by one 256th of its shorter side."
+    ),
+    "texture-sharp": Disturbance(
+        partial(sharpened, amount=1.0), "What that blur takes away is added once more."
+    ),
+    "texture-grain": Disturbance(
+        partial(grained, spread=0.03), "Grain is added, with a spread of 3 % of the greys."
+    ),
+    "texture-copy": Disturbance(
+        partial(compressed, quality=30), "The picture is saved as a JPEG of quality 30."
     ),
     "border-only": Disturbance(
         border_only, "Only the outer tenth of each side is left; the middle is its mean grey."

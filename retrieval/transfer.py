@@ -44,6 +44,7 @@ class TransferRecipe:
     instance : weight of the instance contrast beside the label contrast.
     stretch : how many times as wide as high, or as high as wide, a changed crop may be. Pictures
         that were squashed to squares need more: how much each was squashed may tell the label.
+    texture : share of the changed copies that get another sharpness, grain and compression.
     """
 
     epochs: int = 8
@@ -56,6 +57,7 @@ class TransferRecipe:
     instance: float = 0.3
     dropout: float = 0.3
     stretch: float = 1.18
+    texture: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -73,6 +75,7 @@ class TransferRecipe:
                 "instance": (0.0, 10.0),
                 "dropout": (0.0, 0.9),
                 "stretch": (1.0, 3.0),
+                "texture": (0.0, 1.0),
                 "seed": (0, 2**32 - 1),
             },
         )
@@ -135,7 +138,8 @@ def _task(
         owners = torch.from_numpy(rows).to(outputs.device)
         return two_fold_contrast(outputs, numbers[rows], owners, recipe)
 
-    change = sometimes_changed((spec.height, spec.width), 1 - recipe.unchanged, recipe.stretch)
+    size = (spec.height, spec.width)
+    change = sometimes_changed(size, 1 - recipe.unchanged, recipe.stretch, recipe.texture)
     return Task(network, groups, draw, change, outputs, loss)
 
 

@@ -6,6 +6,7 @@ import torch
 from retrieval.augmentation import (
     RandomFrame,
     RandomGamma,
+    RandomTexture,
     augmentation,
     sometimes_changed,
     standardise,
@@ -14,7 +15,12 @@ from retrieval.augmentation import (
 from retrieval.encoder import prepare, spec_named
 
 
-@pytest.mark.parametrize("change", [augmentation((40, 60)), sometimes_changed((40, 60), 0.8)])
+@pytest.mark.parametrize("change", [
+    augmentation((40, 60)),
+    sometimes_changed((40, 60), 0.8),
+    sometimes_changed((40, 60), 0.8, texture=0.9),
+    RandomTexture(),
+])  # fmt: skip
 def test_shape_range_and_seed(change):
     picture = torch.rand(1, 40, 60, generator=torch.Generator().manual_seed(0))
     torch.manual_seed(1)
@@ -57,6 +63,18 @@ def test_a_frame_covers_margins_only():
         assert torch.equal(framed[:, 5:-5, 8:-8], picture[:, 5:-5, 8:-8])
         assert set(framed.unique().tolist()) in ({0.5, 0.0}, {0.5, 1.0}, {0.5})
     assert RandomFrame(0.0, 0.1)(picture) is picture
+
+
+def test_textures_blur_sharpen_and_roughen():
+    """Against a picture of soft waves: its steps grow and shrink, and no grey moves far."""
+    across = torch.linspace(0, 25, 64)
+    picture = (0.5 + 0.3 * torch.sin(across) * torch.sin(across)[:, None])[None]
+    torch.manual_seed(0)
+    changed = [RandomTexture()(picture) for _ in range(60)]
+    roughness = [float(one.diff(dim=2).diff(dim=2).abs().mean()) for one in changed]
+    plain = float(picture.diff(dim=2).diff(dim=2).abs().mean())
+    assert min(roughness) < 0.97 * plain and max(roughness) > 1.5 * plain
+    assert max(float((one - picture).abs().mean()) for one in changed) < 0.08
 
 
 def test_training_and_serving_standardise_alike():

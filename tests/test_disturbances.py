@@ -149,5 +149,5 @@ def test_rotation_turns_about_the_middle():
 def test_names():
     assert list(named()) == list(DISTURBANCES)
     assert list(named(["crop", "gamma"])) == ["crop", "gamma-dark", "gamma-bright"]
-    with pytest.raises(SettingError, match="no change 'blur'; choose mask-text, "):
-        named(["crop", "blur"])
+    with pytest.raises(SettingError, match="no change 'haze'; choose mask-text, "):
+        named(["crop", "haze"])
