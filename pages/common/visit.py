@@ -31,10 +31,10 @@ class Past:
         """Bytes of its files."""
         return sum(len(file.data) for file in self.files)
 
-    def same(self, other: Past) -> bool:
-        """Whether it asks the same of the same archive."""
-        ours, theirs = (tuple(file.digest for file in one.files) for one in (self, other))
-        return ours == theirs and self.archive == other.archive
+    def asks(self, files: tuple[asked.ChosenScan, ...], archive: str) -> bool:
+        """Whether it asks about these files of the archive of this name."""
+        ours, theirs = (tuple(file.digest for file in some) for some in (self.files, files))
+        return ours == theirs and self.archive == archive
 
 
 def remember(chosen: asked.ChosenScan, query: engine.Query, context: Context) -> None:
@@ -47,7 +47,7 @@ def remember(chosen: asked.ChosenScan, query: engine.Query, context: Context) ->
         thumb = scan.png(THUMB)
     nearest = words.finding(context.hits[0].entry)
     now = Past(asked.files(), choices.current_name(), f"{time.strftime('%H:%M')}", nearest, thumb)
-    past = [one for one in _past() if not one.same(now)]
+    past = [one for one in _past() if not one.asks(now.files, now.archive)]
     st.session_state[KEY] = _bounded((now, *past))
 
 
@@ -64,7 +64,8 @@ def _bounded(past: tuple[Past, ...]) -> tuple[Past, ...]:
 
 def control() -> None:
     """The searches before this one, each one click away."""
-    past = _past()
+    now = asked.files(), choices.current_name()
+    past = [one for one in _past() if not one.asks(*now)]
     if not past:
         return
     with st.popover("Earlier searches", icon=":material/history:"):
