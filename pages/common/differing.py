@@ -30,8 +30,11 @@ def section(archive: Archive, rows: tuple[int, int], names: tuple[str, str]) -> 
         return
     try:
         count, pair = _traced(archive.id, rows, archive)
-    except (RetrievalError, OSError):  # a map is an aside: the session goes on without it
+    except (ArchiveError, OSError):  # a map is an aside: the session goes on without it
         maps.unavailable()
+        return
+    except RetrievalError as error:
+        st.info(words.plain(f"No map of these two: {error}"), icon=":material/error:")
         return
     if not count:
         st.caption(f"All {archive.bits} bits are the same: there is nothing to show.")
