@@ -167,7 +167,7 @@ def build(
     features = half_precision(np.stack(rows))
     learned = spec.features - spec.kept
     selector = MRMRSelector(learned, criterion=criterion).fit(features[:, :learned], labels)
-    ranking = interleaved(selector.ranking_, np.arange(learned, spec.features))
+    ranking = interleaved(selector.ranking_, np.arange(learned, spec.features), spec.each)
     about = {
         "schema": SCHEMA,
         "name": folder.name,
@@ -184,15 +184,18 @@ def build(
     return _write(folder, about, tensors)
 
 
-def interleaved(learned: npt.NDArray[np.intp], kept: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
-    """One of each in turn, then what is left of the longer: every short code holds both kinds.
+def interleaved(
+    learned: npt.NDArray[np.intp], kept: npt.NDArray[np.intp], each: int = 1
+) -> npt.NDArray[np.intp]:
+    """A learned one and `each` kept ones in turn, then what is left of either.
 
-    Bits that labels made say which finding; among cases of one finding they hardly
-    differ, and the bits that no label touched say which look alike.
+    Bits that labels made say which finding, and a few do; among cases of one finding they
+    hardly differ, and the bits that no label touched say which look alike. So every short
+    code holds both kinds.
     """
-    both = min(len(learned), len(kept))
-    pairs = np.stack([learned[:both], kept[:both]], axis=1).ravel()
-    return np.concatenate([pairs, learned[both:], kept[both:]])
+    turns = min(len(learned), len(kept) // each)
+    mixed = np.column_stack([learned[:turns], kept[: turns * each].reshape(turns, each)]).ravel()
+    return np.concatenate([mixed, learned[turns:], kept[turns * each :]])
 
 
 def check_settings(features: int, bits: int, criterion: str) -> None:

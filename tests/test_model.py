@@ -150,3 +150,5 @@ def test_learned_and_kept_bits_take_turns():
     assert models.interleaved(learned, kept).tolist() == [4, 5, 2, 6, 0, 1, 3]
     assert models.interleaved(learned, kept[:0]).tolist() == learned.tolist()
     assert models.interleaved(learned[:1], kept).tolist() == [4, 5, 6]
+    assert models.interleaved(learned, kept, 2).tolist() == [4, 5, 6, 2, 0, 1, 3]
+    assert models.interleaved(learned[:1], np.arange(5, 9), 2).tolist() == [4, 5, 6, 7, 8]

@@ -1,6 +1,7 @@
 """Transfer: the loss row by row, what is trained, seeds, and going on after a stop."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -141,7 +142,26 @@ def test_it_learns_the_labels(drawn):
     assert separation(trained) > separation(untrained) + 0.5
 
 
-@pytest.mark.parametrize("settings", [{"epochs": -1}, {"temperature": 0.0}, {"dropout": 1.0}])
+def test_how_much_is_kept_changes_nothing_of_what_is_learned(drawn):
+    recipe = TransferRecipe(epochs=1, batch=8)
+    less = run(drawn, recipe)
+    more = transfer(*drawn, spec=replace(SPEC, features=28, kept=12), recipe=recipe)
+    for name in less:
+        if name.startswith("body.") or name == "centre":
+            np.testing.assert_array_equal(less[name], more[name])
+    np.testing.assert_array_equal(less["full.weight"][:16], more["full.weight"][:16])
+    assert more["full.weight"].shape == (28, less["full.weight"].shape[1])
+
+
+def test_textures_change_what_is_learned_and_nothing_that_is_kept(drawn):
+    plain, rough = (run(drawn, TransferRecipe(epochs=1, batch=8, texture=t)) for t in (0.0, 1.0))
+    assert not np.array_equal(plain["full.weight"][:16], rough["full.weight"][:16])
+    np.testing.assert_array_equal(plain["full.weight"][16:], rough["full.weight"][16:])
+
+
+@pytest.mark.parametrize(
+    "settings", [{"epochs": -1}, {"temperature": 0.0}, {"dropout": 1.0}, {"texture": 1.1}]
+)
 def test_settings_that_no_run_can_use_are_refused(settings):
     with pytest.raises(SettingError, match="must lie between"):
         TransferRecipe(**settings)
