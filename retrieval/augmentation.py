@@ -64,8 +64,8 @@ def sometimes_changed(
     A pretrained body needs no lesson in seeing; changes as strong as
     `augmentation`'s cost it precision. A crop may be up to `stretch` times as wide as high, or
     as high as wide, before it is brought back to `size`. A share `texture` of what is changed gets
-    another sharpness, grain and compression. Margins and blocks are blanked, so that no border,
-    letter or arrow can be leant on.
+    another sharpness and grain, and half of those are compressed. Margins and blocks are
+    blanked, so that no border, letter or arrow can be leant on.
     """
     least = min(0.75, 0.88 / stretch)  # of the area: a crop much wider than high holds less
     mild = transforms.Compose(
@@ -76,7 +76,7 @@ def sometimes_changed(
             transforms.RandomAffine(degrees=7, scale=(0.92, 1.03)),
             transforms.ColorJitter(brightness=0.12, contrast=0.2),
             RandomGamma(0.8, 1.25),
-            transforms.RandomApply([RandomTexture()], p=texture),
+            *([transforms.RandomApply([RandomTexture()], p=texture)] if texture else []),
             RandomFrame(0.3, 0.08),
             transforms.RandomErasing(p=0.3, scale=(0.01, 0.05), value=0.0),
             transforms.RandomErasing(p=0.3, scale=(0.002, 0.02), value=1.0),

@@ -166,7 +166,8 @@ DISTURBANCES: dict[str, Disturbance] = {
         partial(blurred, width=1.0), "The picture is blurred by one 256th of its shorter side."
     ),
     "texture-sharp": Disturbance(
-        partial(sharpened, amount=1.0), "What that blur takes away is added once more."
+        partial(sharpened, amount=1.0),
+        "Edges are sharpened by what a blur of one 256th of the shorter side takes away.",
     ),
     "texture-grain": Disturbance(
         partial(grained, spread=0.03), "Grain is added, with a spread of 3 % of the greys."

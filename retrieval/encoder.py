@@ -30,7 +30,7 @@ class EncoderSpec:
 
     pretrained : the body starts from ImageNet weights.
     kept : how many of the features, the last ones, no label has touched.
-    each : how many of those follow each learned one in a code.
+    kept_per_learned : how many of those follow each learned one in a code.
     margin : share of each side that the network does not see, nor any uniform margin outside it.
     """
 
@@ -40,7 +40,7 @@ class EncoderSpec:
     features: int = 512
     pretrained: bool = False
     kept: int = 0
-    each: int = 1
+    kept_per_learned: int = 1
     margin: float = 0.0
 
 
@@ -51,7 +51,9 @@ SPECS = {
         EncoderSpec("paper", 335, 580),
         EncoderSpec("small", 96, 160),
         EncoderSpec("lite", 256, 256, 192, pretrained=True, kept=64),
-        EncoderSpec("lite-inner", 256, 256, 224, pretrained=True, kept=96, each=3, margin=0.05),
+        EncoderSpec(
+            "lite-inner", 256, 256, 224, pretrained=True, kept=96, kept_per_learned=3, margin=0.05
+        ),
     )
 }
 CHANNELS = (32, 32, 64, 128)  # of the paper's four convolutions

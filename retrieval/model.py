@@ -167,7 +167,9 @@ def build(
     features = half_precision(np.stack(rows))
     learned = spec.features - spec.kept
     selector = MRMRSelector(learned, criterion=criterion).fit(features[:, :learned], labels)
-    ranking = interleaved(selector.ranking_, np.arange(learned, spec.features), spec.each)
+    ranking = interleaved(
+        selector.ranking_, np.arange(learned, spec.features), spec.kept_per_learned
+    )
     about = {
         "schema": SCHEMA,
         "name": folder.name,

@@ -1,7 +1,8 @@
 """What a detector, a reconstruction kernel or a copy does to a scan: sharpness, grain, compression.
 
 None of them has to do with a finding. Widths are in pixels of a picture whose
-shorter side has `SIDE`, about what the encoders see, and grow with the picture.
+shorter side has `SIDE`, about what the encoders see, and grow with the picture;
+the blocks of a JPEG have 8 pixels whatever its size, so a large picture loses less.
 """
 
 from __future__ import annotations
@@ -31,10 +32,11 @@ def sharpened(pixels: FloatImage, *, amount: float) -> FloatImage:
 def grained(pixels: FloatImage, *, spread: float) -> FloatImage:
     """(H, W) with grain of this spread, of the range of greys; always the same grain."""
     height, width = pixels.shape
-    drawn = [max(1, round(side / _unit(pixels))) for side in pixels.shape]
-    grain = np.random.default_rng(0).normal(0, spread, drawn).astype(np.float32)
+    drawn = [max(1, round(side / max(1.0, _unit(pixels)))) for side in pixels.shape]
+    grain = np.random.default_rng(0).normal(size=drawn).astype(np.float32)
     as_large = Image.fromarray(grain).resize((width, height), Image.Resampling.BILINEAR)
-    return np.clip(pixels + np.asarray(as_large), 0, 1)
+    even = np.asarray(as_large) / max(float(np.std(as_large)), 1e-6)
+    return np.clip(pixels + np.float32(spread) * even, 0, 1)
 
 
 def compressed(pixels: FloatImage, *, quality: int) -> FloatImage:

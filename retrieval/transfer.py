@@ -44,7 +44,8 @@ class TransferRecipe:
     instance : weight of the instance contrast beside the label contrast.
     stretch : how many times as wide as high, or as high as wide, a changed crop may be. Pictures
         that were squashed to squares need more: how much each was squashed may tell the label.
-    texture : share of the changed copies that get another sharpness, grain and compression.
+    texture : share of the changed copies that get another sharpness and grain; half of those are
+        compressed too.
     """
 
     epochs: int = 8

@@ -1,8 +1,10 @@
 """Augmentation keeps shape and range, follows the seed, and imports beside a CPU torch."""
 
+import numpy as np
 import pytest
 import torch
 
+from retrieval import textures
 from retrieval.augmentation import (
     RandomFrame,
     RandomGamma,
@@ -65,16 +67,56 @@ def test_a_frame_covers_margins_only():
     assert RandomFrame(0.0, 0.1)(picture) is picture
 
 
-def test_textures_blur_sharpen_and_roughen():
-    """Against a picture of soft waves: its steps grow and shrink, and no grey moves far."""
-    across = torch.linspace(0, 25, 64)
-    picture = (0.5 + 0.3 * torch.sin(across) * torch.sin(across)[:, None])[None]
-    torch.manual_seed(0)
-    changed = [RandomTexture()(picture) for _ in range(60)]
-    roughness = [float(one.diff(dim=2).diff(dim=2).abs().mean()) for one in changed]
-    plain = float(picture.diff(dim=2).diff(dim=2).abs().mean())
-    assert min(roughness) < 0.97 * plain and max(roughness) > 1.5 * plain
-    assert max(float((one - picture).abs().mean()) for one in changed) < 0.08
+def textured(monkeypatch, *, sharpness=0.5, strength=0.0, coarse=1.0, quality=1.0, seed=0):
+    """An edge from 0.3 to 0.6 changed by chosen draws; those by default change nothing."""
+    picture = torch.full((1, 64, 64), 0.3)
+    picture[..., 32:] = 0.6
+    torch.manual_seed(seed)
+    draws = torch.tensor([sharpness, strength, coarse, quality])
+    with monkeypatch.context() as patched:
+        patched.setattr(torch, "rand", lambda count: draws[:count])
+        return picture, RandomTexture()(picture)
+
+
+def test_draws_in_the_middle_leave_a_picture_as_it_is(monkeypatch):
+    picture, changed = textured(monkeypatch)
+    torch.testing.assert_close(changed, picture)
+
+
+def test_low_draws_blur_and_high_ones_sharpen_an_edge(monkeypatch):
+    def slope(changed):
+        return float(changed[0, 32].diff().max())
+
+    _, blurred = textured(monkeypatch, sharpness=1 / 2.4)  # 1 pixel wide
+    assert slope(blurred) == pytest.approx(0.3 / (2 * np.pi) ** 0.5, rel=0.01)
+    _, sharpened = textured(monkeypatch, sharpness=1.0)
+    taken = 0.3 - slope(blurred)
+    assert slope(sharpened) == pytest.approx(0.3 + RandomTexture.SHARPENING * taken, rel=0.01)
+
+
+@pytest.mark.parametrize("coarse", [1.0, 0.4])
+def test_grain_has_the_drawn_spread_fine_or_coarse(monkeypatch, coarse):
+    picture, changed = textured(monkeypatch, strength=0.7, coarse=coarse)
+    grain = (changed - picture)[0]
+    assert float(grain.std()) == pytest.approx(RandomTexture.GRAIN * 0.49, rel=0.05)
+    alike = float((grain[:, 1:] * grain[:, :-1]).mean() / grain.square().mean())
+    assert alike > 0.6 if coarse < 0.5 else abs(alike) < 0.05
+
+
+def test_a_low_draw_compresses(monkeypatch):
+    _, changed = textured(monkeypatch, strength=0.5, quality=0.0)
+    _, plain = textured(monkeypatch, strength=0.5)
+    expected = textures.compressed(plain[0].numpy(), quality=RandomTexture.QUALITY)
+    np.testing.assert_array_equal(changed[0].numpy(), expected)
+    assert float((changed - plain).abs().max()) > 0.02
+
+
+def test_no_share_of_textures_draws_nothing():
+    picture = torch.rand(1, 40, 60, generator=torch.Generator().manual_seed(0))
+    change = sometimes_changed((40, 60), 1.0)
+    assert "RandomTexture" not in str(change)
+    assert "RandomTexture" in str(sometimes_changed((40, 60), 1.0, texture=0.1))
+    assert change(picture).shape == picture.shape
 
 
 def test_training_and_serving_standardise_alike():

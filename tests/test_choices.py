@@ -125,9 +125,9 @@ def test_with_bits_of_two_kinds_the_trained_ones_follow_mrmr(name):
     stored = sample_of_archive(archive, model)
     seen = stored.take(np.array([model.saw(sha256) for sha256 in stored.cases.sha256.tolist()]))
     spec = spec_named(model.encoder_name)
-    learned, turn = stored.features.shape[1] - spec.kept, spec.each + 1
+    learned, turn = stored.features.shape[1] - spec.kept, spec.kept_per_learned + 1
     selector = MRMRSelector(learned).fit(seen.features[:, :learned], seen.cases.labels)
-    turns = spec.kept // spec.each
+    turns = spec.kept // spec.kept_per_learned
     mixed = model.ranking[: turns * turn].reshape(turns, turn)
     np.testing.assert_array_equal(mixed[:, 0], selector.ranking_[:turns])
     np.testing.assert_array_equal(np.sort(mixed[:, 1:].ravel()), learned + np.arange(spec.kept))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
+
 import streamlit as st
 
 from pages.common import engine, maps, pictures, words
 from retrieval import explain
 from retrieval.archive import Archive
-from retrieval.catalogue import Entry
-from retrieval.errors import ArchiveError, RetrievalError
+from retrieval.errors import RetrievalError
 from retrieval.scans import Scan
+
+log = logging.getLogger(__name__)
 
 KEY = "differing-map"
 BESIDE = (9, 3)  # widths of two scans and of what is said beside them
@@ -28,13 +32,16 @@ def section(archive: Archive, rows: tuple[int, int], names: tuple[str, str]) -> 
     on = st.toggle("Show where the bits that differ come from", key=KEY, persist_state="session")
     if not on:
         return
-    try:
-        count, pair = _traced(archive.id, rows, archive)
-    except (ArchiveError, OSError):  # a map is an aside: the session goes on without it
+    entries = archive.catalogue.entries(list(rows))
+    scans = [pictures.case_scan(archive, entry) for entry in entries]
+    if None in scans:
         maps.unavailable()
         return
-    except RetrievalError as error:
-        st.info(words.plain(f"No map of these two: {error}"), icon=":material/error:")
+    try:
+        count, pair = _traced(archive.id, rows, archive, scans)
+    except (RetrievalError, OSError) as error:  # a map is an aside: the session goes on without it
+        log.warning("No map of two cases of %s: %s", archive.name, type(error).__name__)
+        st.info("The maps of these two could not be made here.", icon=":material/error:")
         return
     if not count:
         st.caption(f"All {archive.bits} bits are the same: there is nothing to show.")
@@ -42,8 +49,7 @@ def section(archive: Archive, rows: tuple[int, int], names: tuple[str, str]) -> 
     left, right = st.columns(BESIDE, gap="medium")
     with left:
         shown = [
-            f"{name}: {words.finding(entry)}"
-            for name, entry in zip(names, archive.catalogue.entries(list(rows)), strict=True)
+            f"{name}: {words.finding(entry)}" for name, entry in zip(names, entries, strict=True)
         ]
         alts = [f"{name}, coloured where the bits that differ come from" for name in shown]
         maps.draw(pair, [words.plain(name) for name in shown], alts)
@@ -60,21 +66,13 @@ def section(archive: Archive, rows: tuple[int, int], names: tuple[str, str]) -> 
 
 @st.cache_resource(max_entries=16, show_spinner="Tracing the difference")
 def _traced(
-    archive_id: str, rows: tuple[int, int], _archive: Archive
+    archive_id: str, rows: tuple[int, int], _archive: Archive, _scans: Sequence[Scan]
 ) -> tuple[int, tuple[maps.Shown, maps.Shown]]:
-    """How many bits of two cases differ, and both maps; ArchiveError without both pictures."""
+    """How many bits of two cases differ, and both maps."""
     model, scales = engine.model_of(_archive), engine.scales(_archive)
     agreement = scales.agreement(*(explain.stored_features(_archive, model, row) for row in rows))
-    entries = _archive.catalogue.entries(list(rows))
     first, second = (
         maps.shown(scan, scales.difference(scan.pixels, agreement, place), _archive)
-        for place, scan in enumerate(_scan(_archive, entry) for entry in entries)
+        for place, scan in enumerate(_scans)
     )
     return agreement.differing, (first, second)
-
-
-def _scan(archive: Archive, entry: Entry) -> Scan:
-    found = pictures.case_scan(archive, entry)
-    if found is None:
-        raise ArchiveError(f"The picture of case {entry.id} is not on this machine.")
-    return found

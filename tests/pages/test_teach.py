@@ -8,6 +8,7 @@ import pytest
 from pages.common import differing, maps, words
 from retrieval import archive as archives
 from retrieval import hamming, teaching
+from retrieval.errors import ModelError
 from tests.pages.visiting import at_page, control, texts
 
 SAMPLE = "sample-ct"
@@ -91,12 +92,24 @@ def test_most_of_the_difference_outside_the_lungs_is_warned_of(monkeypatch, outs
 
 
 def test_without_a_map_the_session_goes_on(monkeypatch):
-    differing._traced.clear()
     monkeypatch.setattr(differing.pictures, "case_scan", lambda *_: None)
     app = answered(session("look-alikes"), "look-alikes")
     app = toggle(app, differing.KEY).set_value(True).run()
     assert not app.exception and not app.error
     assert any("maps need both pictures" in info.value for info in app.info)
+    assert any("Which of the two" in text for text in texts(pressed(app, "lesson-next")))
+
+
+def test_a_map_that_fails_is_one_sentence_without_a_path(monkeypatch):
+    def fails(*_):
+        raise ModelError("/srv/secret/model.json is damaged.")
+
+    monkeypatch.setattr(differing, "_traced", fails)
+    app = answered(session("look-alikes"), "look-alikes")
+    app = toggle(app, differing.KEY).set_value(True).run()
+    assert not app.exception and not app.error
+    assert any("could not be made here" in info.value for info in app.info)
+    assert not any("secret" in text for text in texts(app))
     assert any("Which of the two" in text for text in texts(pressed(app, "lesson-next")))
 
 
