@@ -16,7 +16,7 @@ MODULES = sorted((ROOT / "retrieval").rglob("*.py"))
 LAYERS = [
     {"errors", "signatures", "views", "directions", "series", "printing"},
     {"greys"},
-    {"regions", "heat", "framing"},
+    {"regions", "heat", "framing", "textures"},
     {"sheet"},
     {"viewing", "spots"},
     {"letters"},
