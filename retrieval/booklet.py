@@ -186,7 +186,7 @@ def _audit_table(changed: Json) -> tuple[str, Row, list[Row]]:
     ]
     nothing = f"Mean over findings\n(uninformative: {100 * changed['balanced_chance']:.0f} %)"
     head = ("Change of the query's picture", "P@10", "Difference (points)", nothing)
-    return "The same scans with letters, borders and contrast changed", head, rows
+    return "The same scans, changed", head, rows
 
 
 def _with_figure(title: str, draw: Callable[[Json], Figure], result: Json, size: str) -> Figure:
