@@ -152,6 +152,7 @@ class RandomTexture(torch.nn.Module):
 
 
 def _blurred(picture: Tensor, width: float) -> Tensor:
+    """Torchvision's, not `textures.blurred`: the shipped X-ray model was trained with it."""
     if width < 0.1:
         return picture
     return transforms.functional.gaussian_blur(picture, [7, 7], [width, width])

@@ -187,17 +187,19 @@ def build(
 
 
 def interleaved(
-    learned: npt.NDArray[np.intp], kept: npt.NDArray[np.intp], each: int = 1
+    learned: npt.NDArray[np.intp], kept: npt.NDArray[np.intp], kept_per_learned: int = 1
 ) -> npt.NDArray[np.intp]:
-    """A learned one and `each` kept ones in turn, then what is left of either.
+    """A learned one and `kept_per_learned` kept ones in turn, then what is left of either.
 
     Bits that labels made say which finding, and a few do; among cases of one finding they
     hardly differ, and the bits that no label touched say which look alike. So every short
     code holds both kinds.
     """
-    turns = min(len(learned), len(kept) // each)
-    mixed = np.column_stack([learned[:turns], kept[: turns * each].reshape(turns, each)]).ravel()
-    return np.concatenate([mixed, learned[turns:], kept[turns * each :]])
+    turns = min(len(learned), len(kept) // kept_per_learned)
+    taken = turns * kept_per_learned
+    followers = kept[:taken].reshape(turns, kept_per_learned)
+    mixed = np.column_stack([learned[:turns], followers]).ravel()
+    return np.concatenate([mixed, learned[turns:], kept[taken:]])
 
 
 def check_settings(features: int, bits: int, criterion: str) -> None:
