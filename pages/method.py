@@ -20,8 +20,8 @@ STEPS = """
 1. **Read.** The file becomes one grey picture; its names and other text are left behind.
 2. **Encode.** A network turns the picture into some hundred numbers, its features. It was trained
    so that pictures with the same label give similar features. The paper's is a Siamese network, two
-   halves with the same 13 layers and weights. A pretrained one stands beside it; half or more of
-   its bits no label has touched, so that near also means alike.
+   halves with the same 13 layers and weights. A pretrained one stands beside it; three in four
+   of its bits no label has touched, so that near also means alike.
 3. **Select.** mRMR (minimum redundancy, maximum relevance) orders the trained features: each next
    one says much about the label and little that the ones before it said.
 4. **Hash.** Each selected feature becomes one bit: above or below a threshold in the middle of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from retrieval.results import FAITHFUL, REFINED, REGIONS, read_result, within
+from retrieval.results import FAITHFUL, MAPS, REFINED, REGIONS, read_result, within
 from retrieval.storage import Json
 from retrieval.tables import difference, interval, table
 
@@ -12,11 +12,16 @@ def asking_tables() -> str:
     faithful = [
         [
             _archive_of(name),
+            words,
             str(found["pairs"]),
-            interval(found["deletion"]["better_than_random"]),
-            interval(found["insertion"]["better_than_random"]),
+            *(
+                interval(found[kind][target][control]["faster"])
+                for target in ("deletion", "insertion")
+                for control in ("random", "displaced")
+            ),
         ]
         for name, found in _stored_in(FAITHFUL)
+        for kind, words in MAPS.items()
     ]
     refined = [
         [
@@ -41,8 +46,9 @@ def asking_tables() -> str:
     return "\n\n".join(
         [
             table(
-                ["Maps, archive", "Pairs (val)", "Deletion faster than random",
-                 "Insertion faster than random"],
+                ["Maps, archive", "Map", "Pairs (val)", "Deletion faster than random",
+                 "Than the map displaced", "Insertion faster than random",
+                 "Than the map displaced"],
                 faithful,
             ),
             table(

@@ -51,14 +51,13 @@ PNEUMONIA = DataSet(
 DATA = {"ct": COVID_CT, "ct-paper": COVID_CT, "xray": PNEUMONIA, "xray-paper": PNEUMONIA}
 LITE = (
     "EfficientNet-Lite0 from ImageNet weights (Apache License 2.0), pooled means and "
-    "spreads of its stages 4 to 6, mirror image averaged. One bit in {in_turn} comes from these "
+    "spreads of its stages 4 to 6, mirror image averaged. One bit in four comes from these "
     "stages and a linear layer trained further, the rest from the stages as they were, quantised "
     "without labels"
 )
 NETWORKS = {
-    "lite": LITE.format(in_turn="two"),
-    "lite-inner": LITE.format(in_turn="four")
-    + ". It does not see uniform margins, nor the outer 5 % of each side",
+    "lite": LITE,
+    "lite-inner": LITE + ". It does not see uniform margins, nor the outer 5 % of each side",
     "paper": "the paper's 13-layer Siamese network at 335 x 580, trained from random weights",
 }
 ALWAYS = (

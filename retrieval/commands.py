@@ -47,17 +47,22 @@ def faithfulness(options: argparse.Namespace, progress: Counter) -> Json:
 
 def faithfulness_lines(found: Json) -> list[str]:
     """What `faithfulness` prints."""
+    from retrieval.results import MAPS
     from retrieval.tables import interval
 
-    first, second = found["deletion"], found["insertion"]
-    return [
-        f"{found['pairs']} pairs, split {', '.join(found['splits'])}; 95 % intervals over "
-        "patients.",
-        f"deletion falls faster than random for {interval(first['better_than_random'])} of the "
-        f"pairs, area gained {interval(first['area_gained'])}",
-        f"insertion rises faster than random for {interval(second['better_than_random'])} of the "
-        f"pairs, area gained {interval(second['area_gained'])}",
+    lines = [
+        f"{found['pairs']} pairs, split {', '.join(found['splits'])}; 95 % intervals over patients."
     ]
+    for name, words in MAPS.items():
+        for target, moves in (("deletion", "falls"), ("insertion", "rises")):
+            for control, orders in (("random", "random"), ("displaced", "the map displaced")):
+                beside = found[name][target][control]
+                lines.append(
+                    f"map {words}: {target} {moves} faster than by {orders} for "
+                    f"{interval(beside['faster'])} of the pairs, area gained "
+                    f"{interval(beside['area_gained'])}"
+                )
+    return lines
 
 
 def add_refinement(command: argparse.ArgumentParser) -> None:

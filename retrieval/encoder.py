@@ -50,7 +50,7 @@ SPECS = {
     for spec in (
         EncoderSpec("paper", 335, 580),
         EncoderSpec("small", 96, 160),
-        EncoderSpec("lite", 256, 256, 192, pretrained=True, kept=64),
+        EncoderSpec("lite", 256, 256, 224, pretrained=True, kept=96, kept_per_learned=3),
         EncoderSpec(
             "lite-inner", 256, 256, 224, pretrained=True, kept=96, kept_per_learned=3, margin=0.05
         ),
@@ -136,13 +136,17 @@ def seen(pixels: FloatImage, spec: EncoderSpec) -> FloatImage:
 
 
 def prepare(pixels: FloatImage, spec: EncoderSpec) -> FloatImage:
-    """Fit a scan to the network: (H, W) in [0, 1] -> (spec.height, spec.width).
+    """Fit a scan to the network: (H, W) in [0, 1] -> (spec.height, spec.width)."""
+    return scaled(seen(pixels, spec), spec)
 
-    For the paper's network each picture is then standardised by itself (mean 0,
+
+def scaled(fitted: FloatImage, spec: EncoderSpec) -> FloatImage:
+    """What `seen` gives, in the values that the network takes.
+
+    For the paper's network each picture is standardised by itself (mean 0,
     spread 1): overall brightness and contrast go away, and nothing has to be
     fitted on other pictures. ImageNet weights expect the range [-1, 1] instead.
     """
-    fitted = seen(pixels, spec)
     if spec.pretrained:
         return fitted * 2 - 1
     return (fitted - fitted.mean()) / max(float(fitted.std()), 1e-6)
@@ -161,7 +165,15 @@ class Encoder:
         One picture goes through at a time: a batch's result may depend on its
         size in the last bit, and the same picture must always get the same code.
         """
-        rows = [self._one(prepare(pixels, self.spec)) for pixels in scans]
+        return self.encode_seen([self.seen(pixels) for pixels in scans])
+
+    def seen(self, pixels: FloatImage) -> FloatImage:
+        """What the network sees of a picture (H, W) in [0, 1], at the size of its input."""
+        return seen(pixels, self.spec)
+
+    def encode_seen(self, fitted: Sequence[FloatImage]) -> npt.NDArray[np.float32]:
+        """The same of B pictures as `seen` gives them: changed there, the frame stays as it was."""
+        rows = [self._one(scaled(picture, self.spec)) for picture in fitted]
         return np.stack(rows) if rows else np.empty((0, self.network.full.out_features), np.float32)
 
     @torch.inference_mode()
@@ -177,22 +189,32 @@ class Encoder:
         A map (h, w) that covers the whole picture, and a constant: together they sum to
         that number, up to rounding. What the network does not see holds 0.
         """
-        found, constant = self._shares(prepare(pixels, self.spec), coefficients)
-        return placed(found, seen_box(pixels, self.spec.margin), pixels.shape), constant
+        found, constant = self._shares(self.seen(pixels), coefficients)
+        return self.placed(found, pixels), constant
 
     def shares_beyond(
         self, pixels: FloatImage, other: FloatImage, coefficients: npt.NDArray[np.float32]
     ) -> FloatImage:
         """The map of `shares` less that of another picture, cell by cell of what is seen."""
-        found, _ = self._shares(prepare(pixels, self.spec), coefficients)
-        less, _ = self._shares(prepare(other, self.spec), coefficients)
-        return placed(found - less, seen_box(pixels, self.spec.margin), pixels.shape)
+        both = map(self.seen, (pixels, other))
+        return self.placed(self.shares_beyond_seen(*both, coefficients), pixels)
+
+    def shares_beyond_seen(
+        self, fitted: FloatImage, other: FloatImage, coefficients: npt.NDArray[np.float32]
+    ) -> FloatImage:
+        """The same map (h, w), of pictures as `seen` gives them and of nothing outside."""
+        found, less = (self._shares(picture, coefficients)[0] for picture in (fitted, other))
+        return found - less
+
+    def placed(self, values: FloatImage, pixels: FloatImage) -> FloatImage:
+        """A map (h, w) of what the network sees of a picture, as one of the whole picture."""
+        return placed(values, seen_box(pixels, self.spec.margin), pixels.shape)
 
     @torch.inference_mode()
     def _shares(
-        self, picture: FloatImage, coefficients: npt.NDArray[np.float32]
+        self, fitted: FloatImage, coefficients: npt.NDArray[np.float32]
     ) -> tuple[FloatImage, float]:
-        batch = torch.from_numpy(picture)[None, None]
+        batch = torch.from_numpy(scaled(fitted, self.spec))[None, None]
         found, constant = self.network.shares(
             batch.contiguous(memory_format=torch.channels_last), torch.from_numpy(coefficients)
         )

@@ -91,6 +91,18 @@ class Scales:
             margins=(both - model.thresholds[columns]) / self.spread[columns],
         )
 
+    def firmness(self, features: Features, agreement: Agreement) -> float:
+        """How firmly features (F,) of a changed picture lie where two pictures agreed, -1 to 1.
+
+        The mean over the bits that agreed of the margin, counted towards the side that both lay
+        on, where more than one spread counts as one; 0 if no bit agreed.
+        """
+        columns = agreement.columns
+        values = features.astype(np.float32)[_places(self.model)]
+        margins = (values - self.model.thresholds[columns]) / self.spread[columns]
+        firm = np.clip(margins * agreement.sides[0], -1, 1)[agreement.agrees]
+        return float(firm.mean()) if len(firm) else 0.0
+
     def evidence(self, pixels: FloatImage, agreement: Agreement) -> FloatImage:
         """Where in a picture (H, W) the agreeing bits come from: a map float32 (h, w).
 
@@ -99,7 +111,15 @@ class Scales:
         network makes of nothing is no evidence. The map sums to the difference of both
         pictures' margins.
         """
-        return self._map(pixels, agreement, np.where(agreement.agrees, agreement.sides[0], 0))
+        return self.model.encoder.shares_beyond(
+            pixels, empty_like(pixels), self._coefficients(agreement, _agreed_side(agreement))
+        )
+
+    def evidence_seen(self, fitted: FloatImage, agreement: Agreement) -> FloatImage:
+        """The same of a picture as the network sees it (`Model.seen`), and of no more than that."""
+        return self.model.encoder.shares_beyond_seen(
+            fitted, empty_like(fitted), self._coefficients(agreement, _agreed_side(agreement))
+        )
 
     def difference(self, pixels: FloatImage, agreement: Agreement, place: int) -> FloatImage:
         """Where in a picture (H, W) the differing bits come from: a map float32 (h, w).
@@ -111,15 +131,23 @@ class Scales:
         picture, counted likewise, the map sums to how far this picture lies beyond their
         thresholds, all together. Where it is negative, a place draws it to the other's side.
         """
-        return self._map(pixels, agreement, np.where(agreement.agrees, 0, agreement.sides[place]))
+        side = np.where(agreement.agrees, 0, agreement.sides[place])
+        return self.model.encoder.shares_beyond(
+            pixels, empty_like(pixels), self._coefficients(agreement, side)
+        )
 
-    def _map(
-        self, pixels: FloatImage, agreement: Agreement, side: npt.NDArray[np.integer]
-    ) -> FloatImage:
-        """What each position adds to the sum of side (bits,) * margins, beside an empty picture."""
+    def _coefficients(
+        self, agreement: Agreement, side: npt.NDArray[np.integer]
+    ) -> npt.NDArray[np.float32]:
+        """Of the computed features (F,), so that they sum to that of side (bits,) * margins."""
         coefficients = np.zeros(len(self.model.columns), dtype=np.float32)
         coefficients[_places(self.model)] = side / self.spread[agreement.columns]
-        return self.model.encoder.shares_beyond(pixels, empty_like(pixels), coefficients)
+        return coefficients
+
+
+def _agreed_side(agreement: Agreement) -> npt.NDArray[np.integer]:
+    """The side (bits,) on which both lie, 0 where they differ."""
+    return np.where(agreement.agrees, agreement.sides[0], 0)
 
 
 def empty_like(pixels: FloatImage) -> FloatImage:

@@ -1,15 +1,23 @@
-"""Whether maps of evidence tell the truth: insertion and deletion against random orders.
+"""Whether maps of evidence tell the truth: insertion and deletion against other orders.
 
 Petsiuk, Das, Saenko, "RISE", BMVC 2018, for a pair of pictures: cells of the query
 are replaced by its mean grey, those with most evidence first, and the bits that
 agree with the nearest case of another patient are counted again. A map that tells
 the truth loses them faster than a random order does; cells put back in its order
 onto the empty picture bring them back sooner.
+
+Scattered cells make more edges than cells side by side, and edges alone turn bits.
+So a map is held against itself displaced too, with about as many edges in the wrong
+places: somewhat fewer where a map lies in the middle, since a part that is shifted
+out on one side comes in on the other and has no edge at the border.
+
+Both kinds of map are measured, on the same pairs and against the same random orders.
+The map by covering is made by what tests it, on the same cells: that is its advantage.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +26,7 @@ from PIL import Image
 
 from retrieval import hamming
 from retrieval.archive import Archive
+from retrieval.covering import COVERINGS, GRID, covered_features, parts, replaced
 from retrieval.datasets import Folder, patient_group
 from retrieval.encoding import Progress, Reader, read_one
 from retrieval.errors import EvaluationError
@@ -26,12 +35,13 @@ from retrieval.greys import FloatImage
 from retrieval.hashing import Features
 from retrieval.metrics import Floats, bootstrap_interval, figure
 from retrieval.model import Model
+from retrieval.results import MAPS
 from retrieval.storage import Json
 
-GRID = 8  # cells on a side
 STEPS = 8  # cells are taken away in so many equal parts
-RANDOM_ORDERS = 5
+RANDOM_ORDERS, DISPLACED_ORDERS = 5, 3
 TARGETS = ("deletion", "insertion")
+CONTROLS = ("random", "displaced")
 
 Order = npt.NDArray[np.intp]  # (GRID * GRID,) cells, the first to go first
 
@@ -40,8 +50,9 @@ Order = npt.NDArray[np.intp]  # (GRID * GRID,) cells, the first to go first
 class Faithfulness:
     """Figures of n pairs.
 
-    deletion, insertion : float64 (n, 2, STEPS + 1), share of the agreeing bits that still agree
-        after 0, 1, ... steps, in the map's order and as the mean of random orders.
+    deletion, insertion : float64 (n, 2, 3, STEPS + 1), for each map the share of the agreeing
+        bits that still agree after 0, 1, ... steps: in the map's order, in random orders on
+        average, and in the orders of the map displaced.
     patients : (n,) of the queries.
     """
 
@@ -53,11 +64,11 @@ class Faithfulness:
     insertion: Floats
     patients: npt.NDArray[np.str_]
 
-    def faster(self, target: str) -> npt.NDArray[np.bool_]:
-        """For which pairs (n,) the map's area is better than that of random orders."""
-        areas = getattr(self, target).mean(axis=2)
-        gain = areas[:, 1] - areas[:, 0]
-        return gain > 0 if target == "deletion" else gain < 0
+    def gained(self, name: str, target: str, control: str) -> Floats:
+        """By how much (n,) a map's area is better than that of a control; above 0 is faster."""
+        areas = self._curves(name, target).mean(axis=2)
+        gain = areas[:, 1 + CONTROLS.index(control)] - areas[:, 0]
+        return gain if target == "deletion" else -gain
 
     def json(self) -> Json:
         """As `faithfulness --json` writes it."""
@@ -69,17 +80,27 @@ class Faithfulness:
             "pairs": len(self.patients),
             "grid": GRID,
             "random_orders": RANDOM_ORDERS,
+            "displaced_orders": DISPLACED_ORDERS,
+            "coverings": COVERINGS,
         }
-        for target in TARGETS:
-            curves = getattr(self, target)
-            gain = curves.mean(axis=2) @ ((-1.0, 1.0) if target == "deletion" else (1.0, -1.0))
-            columns = np.stack([self.faster(target), gain], axis=1).astype(np.float64)
+        for name in MAPS:
+            found[name] = {target: self._beside_controls(name, target) for target in TARGETS}
+        return found
+
+    def _curves(self, name: str, target: str) -> Floats:
+        return getattr(self, target)[:, list(MAPS).index(name)]
+
+    def _beside_controls(self, name: str, target: str) -> Json:
+        curves = self._curves(name, target).mean(axis=0)
+        found: Json = {"map": curves[0].tolist()}
+        for place, control in enumerate(CONTROLS, start=1):
+            gain = self.gained(name, target, control)
+            columns = np.stack([gain > 0, gain], axis=1).astype(np.float64)
             share, area = np.stack(bootstrap_interval(columns, self.patients)).T
-            found[target] = {
-                "better_than_random": figure(share),
+            found[control] = {
+                "faster": figure(share),
                 "area_gained": figure(area),
-                "map": curves[:, 0].mean(axis=0).tolist(),
-                "random": curves[:, 1].mean(axis=0).tolist(),
+                "curve": curves[place].tolist(),
             }
         return found
 
@@ -135,26 +156,52 @@ def nearest_stranger(archive: Archive, model: Model, query: Features, patient: s
 def curves_of_pair(
     scales: Scales, pixels: FloatImage, other: Features, random: np.random.Generator
 ) -> Floats:
-    """Curves (2, 2, STEPS + 1), deletion and insertion, each by the map and by random orders."""
+    """Curves (2, 2, 3, STEPS + 1): deletion and insertion, by each map and by its controls."""
     model = scales.model
-    before = scales.agreement(model.encode([pixels])[0], other)
-    cells = by_cell(scales.evidence(pixels, before))
-    by_map = np.argsort(-cells, kind="stable")
-    orders = [by_map, *(random.permutation(GRID * GRID) for _ in range(RANDOM_ORDERS))]
+    fitted = model.seen(pixels)
+    before = scales.agreement(model.encode_seen([fitted])[0], other)
+    maps = {
+        "exact": by_cell(scales.evidence_seen(fitted, before)),
+        "covering": parts(scales, covered_features(model, fitted), before).ravel(),
+    }
+    at_random = [random.permutation(GRID * GRID) for _ in range(RANDOM_ORDERS)]
+    controls = [
+        [falling(displaced(maps[name], random)) for _ in range(DISPLACED_ORDERS)] for name in MAPS
+    ]
 
     def kept(changed: FloatImage) -> float:
-        after = scales.agreement(model.encode([changed])[0], other)
+        after = scales.agreement(model.encode_seen([changed])[0], other)
         return still_agreeing(before, after)
 
-    empty = empty_like(pixels)
-    ends = kept(pixels), kept(empty)
-    found = []
-    for start, end, full, gone in ((pixels, empty, *ends), (empty, pixels, *ends[::-1])):
-        curves = np.array([curve(order, start, end, kept) for order in orders])
-        curves = np.pad(curves, ((0, 0), (1, 1)))
-        curves[:, 0], curves[:, -1] = full, gone
-        found.append(np.stack([curves[0], curves[1:].mean(axis=0)]))
-    return np.stack(found)
+    empty = empty_like(fitted)
+    full, gone = kept(fitted), kept(empty)
+
+    def mean_curve(orders: Sequence[Order], start: FloatImage, end: FloatImage) -> Floats:
+        return np.mean([curve(order, start, end, kept) for order in orders], axis=0)
+
+    found = np.empty((len(TARGETS), len(MAPS), 1 + len(CONTROLS), STEPS + 1))
+    for target, (start, end, first, last) in zip(
+        found, ((fitted, empty, full, gone), (empty, fitted, gone, full)), strict=True
+    ):
+        target[..., 0], target[..., -1] = first, last
+        target[:, 1, 1:-1] = mean_curve(at_random, start, end)
+        for name, curves, elsewhere in zip(MAPS, target, controls, strict=True):
+            curves[0, 1:-1] = mean_curve([falling(maps[name])], start, end)
+            curves[2, 1:-1] = mean_curve(elsewhere, start, end)
+    return found
+
+
+def falling(cells: FloatImage) -> Order:
+    """The cells with most evidence first; ties by place."""
+    return np.argsort(-cells, kind="stable")
+
+
+def displaced(cells: FloatImage, random: np.random.Generator) -> FloatImage:
+    """The same map (GRID * GRID,) elsewhere: shifted round the edges, turned and mirrored."""
+    shift = divmod(int(random.integers(1, GRID * GRID)), GRID)
+    moved = np.roll(cells.reshape(GRID, GRID), shift, axis=(0, 1))
+    moved = np.rot90(moved, int(random.integers(4)))
+    return (moved[:, ::-1] if random.random() < 0.5 else moved).ravel()
 
 
 def by_cell(evidence: FloatImage) -> FloatImage:
@@ -168,15 +215,8 @@ def curve(
 ) -> list[float]:
     """What is kept after 1 .. STEPS - 1 parts of the cells were taken from `end`."""
     each = GRID * GRID // STEPS
-    return [kept(replaced(start, end, order[: step * each])) for step in range(1, STEPS)]
-
-
-def replaced(start: FloatImage, end: FloatImage, cells: Order) -> FloatImage:
-    """`start` (H, W) with these cells taken from `end`."""
-    rows = np.arange(start.shape[0]) * GRID // start.shape[0]
-    columns = np.arange(start.shape[1]) * GRID // start.shape[1]
-    chosen = np.isin(rows[:, None] * GRID + columns, cells)
-    return np.where(chosen, end, start)
+    rank = np.argsort(order)
+    return [kept(replaced(start, end, rank < step * each)) for step in range(1, STEPS)]
 
 
 def still_agreeing(before: Agreement, after: Agreement) -> float:

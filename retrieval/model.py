@@ -97,6 +97,14 @@ class Model:
         """Features (n, F) float16 of n pictures, each float32 (H, W) in [0, 1]."""
         return half_precision(self.encoder.encode(scans))
 
+    def seen(self, pixels: FloatImage) -> FloatImage:
+        """What the network sees of a picture (H, W) in [0, 1], at the size of its input."""
+        return self.encoder.seen(pixels)
+
+    def encode_seen(self, fitted: Sequence[FloatImage]) -> Features:
+        """Features (n, F) float16 of n pictures as `seen` gives them."""
+        return half_precision(self.encoder.encode_seen(fitted))
+
     def codes(
         self,
         features: Features,

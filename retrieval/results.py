@@ -17,6 +17,7 @@ TRADEOFFS = "tradeoff/"  # of label against likeness
 SEEDS = "seeds/"  # of repetitions with other seeds, NAME-SEED
 INTAKE = "intake"  # of the input checks
 FAITHFUL = "faithfulness/"  # of the maps of evidence
+MAPS = {"exact": "by exact shares", "covering": "by covering"}  # as its tables call them
 REFINED = "refinement/"  # of lists refined by two examples
 REGIONS = "regions/"  # of queries by a boxed region
 KEPT = "RETRIEVAL_RESULTS"  # names the folder where a served app keeps what it measures

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from pages.common import traces
 from retrieval import archive as archives
 from retrieval.teaching import Pool, session
 from tests.browsing import MARKS, PATIENCE, quiet, served
@@ -67,12 +68,20 @@ def test_a_list_is_refined_from_a_card_and_restored(server, page):
     fresh.close()
 
 
-def test_maps_are_shown_for_a_pair_and_a_page_is_taken_away(server, page, tmp_path):
+def test_maps_of_two_kinds_are_shown_for_a_pair_and_a_page_is_taken_away(server, page, tmp_path):
     sample_asked(page, server)
     page.get_by_role("button", name="Compare").nth(2).click()
     expect(page.get_by_text(re.compile(r"\d+ of 128 bits agree"))).to_be_visible()
     page.get_by_text("Show where they agree from").click()
-    expect(page.get_by_alt_text(re.compile("coloured where"))).to_have_count(2, timeout=PATIENCE)
+    coloured = page.get_by_alt_text(re.compile("coloured where"))
+    sources = []
+    for how in (traces.COVERING, traces.EXACT):
+        page.get_by_role("radio", name=how).click()
+        # 128 pictures are encoded for the first
+        expect(page.get_by_text(traces.MEANING[how])).to_be_visible(timeout=3 * PATIENCE)
+        expect(coloured).to_have_count(2)
+        sources.append(coloured.first.get_attribute("src"))
+    assert sources[0] != sources[1]
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Take away").click()
     with page.expect_download() as download:

@@ -132,8 +132,5 @@ def test_with_bits_of_two_kinds_the_trained_ones_follow_mrmr(name):
     np.testing.assert_array_equal(mixed[:, 0], selector.ranking_[:turns])
     np.testing.assert_array_equal(np.sort(mixed[:, 1:].ravel()), learned + np.arange(spec.kept))
     np.testing.assert_array_equal(model.ranking[turns * turn :], selector.ranking_[turns:])
-    if name == "covid-ct":  # made before labels weighed alike; there they nearly do anyway
-        thresholds = hashing.fit_thresholds(seen.features)
-    else:
-        thresholds = hashing.fit_by_kind(seen.features, seen.cases.labels, learned)
+    thresholds = hashing.fit_by_kind(seen.features, seen.cases.labels, learned)
     np.testing.assert_array_equal(thresholds, model.thresholds)

@@ -5,22 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from retrieval import explain, faithfulness, scans
+from retrieval import covering, explain, faithfulness, scans
 from retrieval.__main__ import main
+from retrieval.covering import GRID
 from retrieval.errors import EvaluationError
-from retrieval.faithfulness import GRID, STEPS, Faithfulness
-
-
-def test_cells_are_replaced_one_by_one():
-    start = np.zeros((37, 50), np.float32)
-    end = np.ones_like(start)
-    whole = np.arange(GRID * GRID)
-    assert (faithfulness.replaced(start, end, whole) == 1).all()
-    total = sum(faithfulness.replaced(start, end, whole[[cell]]) for cell in range(GRID * GRID))
-    assert (total == 1).all()  # every pixel lies in exactly one cell
-    corner = faithfulness.replaced(start, end, np.array([0]))
-    rows, columns = np.nonzero(corner)
-    assert rows.max() == 4 and columns.max() == 6
+from retrieval.faithfulness import STEPS, Faithfulness
+from retrieval.tables import interval
 
 
 def test_the_right_order_loses_what_it_counts_sooner_than_any_other():
@@ -38,8 +28,26 @@ def test_the_right_order_loses_what_it_counts_sooner_than_any_other():
     assert wrong == [1.0] * (STEPS - 1)
 
 
-def result(map_curve, random_curve, pairs=4):
-    curves = np.tile(np.stack([map_curve, random_curve]), (pairs, 1, 1))
+def test_a_displaced_map_is_the_same_cells_elsewhere_with_the_same_neighbours():
+    cells = np.arange(GRID * GRID, dtype=np.float32)
+    random = np.random.default_rng(0)
+
+    def neighbours(found):
+        square = found.reshape(GRID, GRID).astype(int)
+        sides = [(square, np.roll(square, 1, axis)) for axis in (0, 1)]
+        return {
+            frozenset(pair) for one, two in sides for pair in zip(one.flat, two.flat, strict=True)
+        }
+
+    for _ in range(40):
+        moved = faithfulness.displaced(cells, random)
+        assert sorted(moved) == sorted(cells) and not np.array_equal(moved, cells)
+        assert neighbours(moved) == neighbours(cells)
+
+
+def result(map_curve, random_curve, displaced_curve, pairs=4):
+    one = np.stack([map_curve, random_curve, displaced_curve])
+    curves = np.tile(np.stack([np.ones_like(one), one]), (pairs, 1, 1, 1))
     return Faithfulness(
         archive_id="a", model_id="m", bits=8, splits=("val",),
         deletion=curves, insertion=curves, patients=np.array(list("abcd")[:pairs]),
@@ -48,22 +56,73 @@ def result(map_curve, random_curve, pairs=4):
 
 def test_lower_is_better_for_deletion_and_higher_for_insertion():
     low, high = np.linspace(1, 0, STEPS + 1), np.ones(STEPS + 1)
-    found = result(low, high).json()
-    assert found["deletion"]["better_than_random"]["value"] == 1
-    assert found["deletion"]["area_gained"]["value"] == pytest.approx(0.5)
-    assert found["insertion"]["better_than_random"]["value"] == 0
-    same = result(low, low).json()
-    assert same["deletion"]["better_than_random"]["value"] == 0  # a tie is no win
+    for control, whole in (
+        ("random", result(low, high, low).json()),
+        ("displaced", result(low, low, high).json()),
+    ):
+        assert whole["exact"]["deletion"][control]["faster"]["value"] == 0  # all are the same
+        found = whole["covering"]
+        assert found["deletion"][control]["faster"]["value"] == 1
+        assert found["deletion"][control]["area_gained"]["value"] == pytest.approx(0.5)
+        assert found["deletion"][control]["curve"] == high.tolist()
+        assert found["insertion"][control]["faster"]["value"] == 0
+        (other,) = {"random", "displaced"} - {control}
+        assert found["deletion"][other]["faster"]["value"] == 0  # a tie is no win
 
 
 def test_measured_on_a_folder_as_by_hand(archive, model, folder):
     val = folder.split(["val"])
     found = faithfulness.measure(archive, model, val, pairs=2, read=scans.read)
-    assert found.deletion.shape == found.insertion.shape == (2, 2, STEPS + 1)
-    assert (found.deletion[:, :, 0] == 1).all() and (found.insertion[:, :, -1] == 1).all()
-    np.testing.assert_array_equal(found.deletion[:, :, -1], found.insertion[:, :, 0])
+    assert found.deletion.shape == found.insertion.shape == (2, 2, 3, STEPS + 1)
+    assert (found.deletion[..., 0] == 1).all() and (found.insertion[..., -1] == 1).all()
+    np.testing.assert_array_equal(found.deletion[..., -1], found.insertion[..., 0])
     again = faithfulness.measure(archive, model, val, pairs=2, read=scans.read)
     np.testing.assert_array_equal(found.deletion, again.deletion)
+
+
+def test_each_curve_stands_where_it_is_said_to_stand(archive, model, folder):
+    """With orders drawn again from the same seed, one by one."""
+    pixels = scans.read(folder.path(folder.cases[0])).pixels
+    scales = explain.Scales.of(archive, model)
+    other = explain.stored_features(archive, model, 7)
+    found = faithfulness.curves_of_pair(scales, pixels, other, np.random.default_rng(3))
+    fitted = model.seen(pixels)
+    before = scales.agreement(model.encode_seen([fitted])[0], other)
+    empty = explain.empty_like(fitted)
+    covered = covering.covered_features(model, fitted)
+    cells = (
+        faithfulness.by_cell(scales.evidence_seen(fitted, before)),
+        covering.parts(scales, covered, before).ravel(),
+    )
+    random = np.random.default_rng(3)
+    at_random = [random.permutation(GRID * GRID) for _ in range(faithfulness.RANDOM_ORDERS)]
+    elsewhere = [
+        [
+            faithfulness.falling(faithfulness.displaced(one, random))
+            for _ in range(faithfulness.DISPLACED_ORDERS)
+        ]
+        for one in cells
+    ]
+    steps = np.arange(1, STEPS) * GRID * GRID // STEPS
+
+    def left(picture):
+        after = scales.agreement(model.encode_seen([picture])[0], other)
+        return (before.agrees & after.agrees).sum() / before.agrees.sum()
+
+    def by_hand(order, start, end):
+        away = [np.isin(np.arange(GRID * GRID), order[:step]) for step in steps]
+        return [left(covering.replaced(start, end, gone)) for gone in away]
+
+    for target, (start, end) in enumerate(((fitted, empty), (empty, fitted))):
+        for name in range(2):
+            curves = [
+                by_hand(faithfulness.falling(cells[name]), start, end),
+                np.mean([by_hand(order, start, end) for order in at_random], axis=0),
+                np.mean([by_hand(order, start, end) for order in elsewhere[name]], axis=0),
+            ]
+            np.testing.assert_allclose(found[target, name, :, 1:-1], curves)
+            np.testing.assert_allclose(found[target, name, :, 0], left(start))
+            np.testing.assert_allclose(found[target, name, :, -1], left(end))
 
 
 def test_the_other_case_is_the_nearest_of_another_patient(archive, model):
@@ -92,4 +151,13 @@ def test_the_command_writes_what_it_prints(archive, folder, tmp_path, capsys):
     found = json.loads(out.read_text())
     printed = capsys.readouterr().out
     assert found["pairs"] == 2 and "2 pairs, split val" in printed
-    assert f"{found['deletion']['better_than_random']['value']:.3f}" in printed
+    for name, words in (("exact", "by exact shares"), ("covering", "by covering")):
+        for target, moves in (("deletion", "falls"), ("insertion", "rises")):
+            for control, orders in (("random", "random"), ("displaced", "the map displaced")):
+                beside = found[name][target][control]
+                line = (
+                    f"map {words}: {target} {moves} faster than by {orders} for "
+                    f"{interval(beside['faster'])} of the pairs, area gained "
+                    f"{interval(beside['area_gained'])}\n"
+                )
+                assert line in printed

@@ -52,6 +52,7 @@ LAYERS = [
     {"training", "transfer"},
     {"archive", "encoding"},
     {"around", "folding", "explain", "refining"},
+    {"covering"},
     {"indexing", "evaluation", "intake_fitting", "teaching"},
     {"scoring"},
     {

@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from pages.common import choices, engine, pictures, viewer, words
+from pages.common import choices, engine, pictures, traces, viewer, words
 from retrieval import series
 from retrieval.archive import Archive
 from retrieval.catalogue import Entry
@@ -183,6 +183,7 @@ def clear() -> None:
     st.session_state[PROBLEM_KEY] = ""
     engine.forget()
     viewer.forget()
+    traces.forget()
     _empty_controls()
 
 

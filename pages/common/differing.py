@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 
 import streamlit as st
@@ -10,10 +9,7 @@ import streamlit as st
 from pages.common import engine, maps, pictures, words
 from retrieval import explain
 from retrieval.archive import Archive
-from retrieval.errors import RetrievalError
 from retrieval.scans import Scan
-
-log = logging.getLogger(__name__)
 
 KEY = "differing-map"
 BESIDE = (9, 3)  # widths of two scans and of what is said beside them
@@ -37,12 +33,10 @@ def section(archive: Archive, rows: tuple[int, int], names: tuple[str, str]) -> 
     if None in scans:
         maps.unavailable()
         return
-    try:
-        count, pair = _traced(archive.id, rows, archive, scans)
-    except (RetrievalError, OSError) as error:  # a map is an aside: the session goes on without it
-        log.warning("No map of two cases of %s: %s", archive.name, type(error).__name__)
-        st.info("The maps of these two could not be made here.", icon=":material/error:")
+    traced = maps.attempted(lambda: _traced(archive.id, rows, archive, scans), archive)
+    if traced is None:
         return
+    count, pair = traced
     if not count:
         st.caption(f"All {archive.bits} bits are the same: there is nothing to show.")
         return
@@ -67,7 +61,7 @@ def section(archive: Archive, rows: tuple[int, int], names: tuple[str, str]) -> 
 @st.cache_resource(max_entries=16, show_spinner="Tracing the difference")
 def _traced(
     archive_id: str, rows: tuple[int, int], _archive: Archive, _scans: Sequence[Scan]
-) -> tuple[int, tuple[maps.Shown, maps.Shown]]:
+) -> tuple[int, maps.Pair]:
     """How many bits of two cases differ, and both maps."""
     model, scales = engine.model_of(_archive), engine.scales(_archive)
     agreement = scales.agreement(*(explain.stored_features(_archive, model, row) for row in rows))

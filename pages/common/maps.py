@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +13,12 @@ import streamlit as st
 
 from retrieval import heat
 from retrieval.archive import Archive
+from retrieval.errors import RetrievalError
 from retrieval.greys import FloatImage
 from retrieval.overlays import find_margins, find_marks
 from retrieval.scans import Scan
+
+log = logging.getLogger(__name__)
 
 FRAME = 0.04  # share of each side that counts as border even where it is not uniform
 MOST = 0.5  # of the evidence, from which on its place is worth a warning
@@ -33,13 +38,17 @@ class Shown:
     outside: float
 
 
+Pair = tuple[Shown, Shown]
+Made = TypeVar("Made")
+
+
 def shown(scan: Scan, evidence: FloatImage, archive: Archive) -> Shown:
     """A scan of an archive's kind and its map (h, w), ready to be drawn."""
     outside = outside_of_interest(scan.pixels, _is_ct(archive))
     return Shown(scan.preview(768), evidence, heat.share_within(evidence, outside))
 
 
-def draw(pair: tuple[Shown, Shown], names: Sequence[str], alts: Sequence[str]) -> None:
+def draw(pair: Pair, names: Sequence[str], alts: Sequence[str]) -> None:
     """Both pictures in the same colours, and the scale of these."""
     strongest = max(float(one.evidence.max()) for one in pair)
     with st.grid(2, min_column_width=NARROWEST):
@@ -57,12 +66,22 @@ def draw(pair: tuple[Shown, Shown], names: Sequence[str], alts: Sequence[str]) -
         st.markdown(":small[most]", width="content")
 
 
+def attempted(make: Callable[[], Made], archive: Archive) -> Made | None:
+    """What `make` gives; None, and a sentence on the page, where it fails: a map is an aside."""
+    try:
+        return make()
+    except (RetrievalError, OSError) as error:
+        log.warning("No map of two cases of %s: %s", archive.name, type(error).__name__)
+        st.info("The maps of these two could not be made here.", icon=":material/error:")
+        return None
+
+
 def unavailable() -> None:
     """Say why there is no map."""
     st.info("The maps need both pictures on this machine.", icon=":material/image_not_supported:")
 
 
-def mostly_outside(pair: tuple[Shown, Shown], archive: Archive) -> str:
+def mostly_outside(pair: Pair, archive: Archive) -> str:
     """Where most of the evidence of one of two pictures lies, if not on what is asked about."""
     if max(one.outside for one in pair) <= MOST:
         return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.common import asked, engine, maps, pictures
+from pages.common import asked, engine, maps, pictures, traces
 from retrieval import explain
 from retrieval.archive import Archive
 from retrieval.explain import Agreement
@@ -12,6 +12,7 @@ from retrieval.hits import Hit
 
 SHOWN_BITS = 8
 KEY = "why-map"
+HOW_KEY = "why-how"
 
 
 def section(query: engine.Query, archive: Archive, hit: Hit) -> None:
@@ -35,18 +36,22 @@ def section(query: engine.Query, archive: Archive, hit: Hit) -> None:
 
 
 def _maps(query: engine.Query, archive: Archive, hit: Hit, agreement: Agreement) -> None:
-    found = _pair(query.sha256, hit.entry.sha256, archive.id, archive, hit, agreement)
+    how = st.segmented_control(
+        "How it is traced",
+        [traces.COVERING, traces.EXACT],
+        default=traces.COVERING,  # it takes longer and tells the truth more often
+        key=HOW_KEY,
+        required=True,
+        persist_state="session",
+    )
+    found = maps.attempted(lambda: _traced(how, archive, hit, agreement), archive)
     if found is None:
-        maps.unavailable()
         return
     names = ("Your scan", "Archived case")
     maps.draw(
         found, names, [f"{name}, coloured where the agreeing bits come from" for name in names]
     )
-    st.caption(
-        "How much each place speaks for the bits that agree; plain grey: next to nothing, or "
-        "against. It shows what the network used, not where disease is."
-    )
+    st.caption(f"{traces.MEANING[how]} It shows what the network used, not where disease is.")
     if where := maps.mostly_outside(found, archive):
         st.warning(
             f"Most of the agreement comes from {where}: these two may be alike for other reasons "
@@ -55,25 +60,14 @@ def _maps(query: engine.Query, archive: Archive, hit: Hit, agreement: Agreement)
         )
 
 
-@st.cache_resource(scope="session", max_entries=8, show_spinner="Tracing the agreement")
-def _pair(
-    query_sha256: str,
-    case_sha256: str,
-    archive_id: str,
-    _archive: Archive,
-    _hit: Hit,
-    _agreement: Agreement,
-) -> tuple[maps.Shown, maps.Shown] | None:
+def _traced(how: str, archive: Archive, hit: Hit, agreement: Agreement) -> maps.Pair | None:
     chosen = asked.scan()
-    case = pictures.case_scan(_archive, _hit.entry)
+    case = pictures.case_scan(archive, hit.entry)
     if chosen is None or not chosen.data or case is None:
+        maps.unavailable()
         return None
     own = engine.scan(chosen.data, chosen.digest, asked.frame(chosen))
-    scales = engine.scales(_archive)
-    first, second = (
-        maps.shown(scan, scales.evidence(scan.pixels, _agreement), _archive) for scan in (own, case)
-    )
-    return first, second
+    return traces.pair(how, archive, agreement, (own, case))
 
 
 def _table(agreement: Agreement, encoder: str) -> None:

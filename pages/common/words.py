@@ -113,7 +113,8 @@ ARCHIVES = {
 }
 SCANS = {"CT": "chest CT slice", "X-ray": "chest X-ray"}
 NETWORKS = {
-    "lite": "EfficientNet-Lite0 from ImageNet weights: half of the bits trained here, half not",
+    "lite": "EfficientNet-Lite0 from ImageNet weights: a quarter of the bits trained here, the "
+    "others not",
     "lite-inner": "EfficientNet-Lite0 from ImageNet weights, borders left out: a quarter of the "
     "bits trained here, the others not",
     "paper": "The paper's 13 layers",

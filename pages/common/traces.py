@@ -1,0 +1,70 @@
+"""Where a scan and an archived case agree from, traced in two ways and kept for the visit."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.common import engine, maps
+from retrieval import covering
+from retrieval.archive import Archive
+from retrieval.explain import Agreement
+from retrieval.greys import FloatImage
+from retrieval.hashing import Features
+from retrieval.model import Model
+from retrieval.scans import Scan
+
+EXACT, COVERING = "Exact shares", "By covering parts"
+MEANING = {
+    EXACT: "How much each place adds to the bits that agree; plain grey: next to nothing, or "
+    "against.",
+    COVERING: "An estimate of how much each place holds up the agreement, from "
+    f"{covering.COVERINGS} pictures of each scan with parts covered in grey; plain grey: next to "
+    "nothing, or against.",
+}
+WAITING = {
+    EXACT: "Tracing the agreement",
+    COVERING: "Covering parts of both scans, which takes some seconds",
+}
+
+
+def pair(how: str, archive: Archive, agreement: Agreement, scans: tuple[Scan, Scan]) -> maps.Pair:
+    """The maps of the scan that is asked about and of a case, `how` being EXACT or COVERING."""
+    with st.spinner(WAITING[how]):
+        first, second = scans
+        return _pair(how, first.sha256, second.sha256, archive.id, archive, agreement, scans)
+
+
+def forget() -> None:
+    """Drop what this visit's caches hold of its scans."""
+    for cached in (_pair, _covered):
+        cached.clear()
+
+
+@st.cache_resource(scope="session", max_entries=8, show_spinner=False)
+def _pair(
+    how: str,
+    query_sha256: str,
+    case_sha256: str,
+    archive_id: str,
+    _archive: Archive,
+    _agreement: Agreement,
+    _scans: tuple[Scan, Scan],
+) -> maps.Pair:
+    first, second = (
+        maps.shown(scan, _evidence(how, _archive, _agreement, scan), _archive) for scan in _scans
+    )
+    return first, second
+
+
+def _evidence(how: str, archive: Archive, agreement: Agreement, scan: Scan) -> FloatImage:
+    scales = engine.scales(archive)
+    if how == EXACT:
+        return scales.evidence(scan.pixels, agreement)
+    covered = _covered(scan.sha256, scales.model.id, scales.model, scan)
+    return covering.placed(scales, covering.parts(scales, covered, agreement), scan.pixels)
+
+
+@st.cache_resource(scope="session", max_entries=32, show_spinner=False)
+def _covered(sha256: str, model_id: str, _model: Model, _scan: Scan) -> Features:
+    """The slow part, which no other case changes: the next one needs only its own."""
+    return covering.covered_features(_model, _model.seen(_scan.pixels))

@@ -1,0 +1,110 @@
+"""Maps by covering: cells tile a picture, and a fit finds what was put in."""
+
+import numpy as np
+import pytest
+
+from retrieval import covering, explain
+from retrieval.archive import open_archive
+from retrieval.covering import COVERINGS, FINE, GRID
+from retrieval.scans import decode
+from tests import small
+
+
+def test_cells_are_replaced_one_by_one():
+    start = np.zeros((37, 50), np.float32)
+    end = np.ones_like(start)
+    cells = np.eye(GRID * GRID, dtype=bool)
+    assert (covering.replaced(start, end, cells.any(axis=0)) == 1).all()
+    total = sum(covering.replaced(start, end, cell) for cell in cells)
+    assert (total == 1).all()  # every pixel lies in exactly one cell
+    rows, columns = np.nonzero(covering.replaced(start, end, cells[0]))
+    assert rows.max() == 4 and columns.max() == 6
+
+
+def test_coverings_are_opposites_in_pairs_and_always_the_same():
+    stay = covering.coverings()
+    assert stay.shape == (COVERINGS, GRID * GRID)
+    np.testing.assert_array_equal(stay[::2], ~stay[1::2])
+    assert len(np.unique(stay, axis=0)) == COVERINGS
+    covering.coverings.cache_clear()
+    np.testing.assert_array_equal(stay, covering.coverings())
+
+
+def test_the_fit_finds_what_each_part_adds_whatever_any_covering_costs():
+    random = np.random.default_rng(4)
+    stay = random.random((2000, GRID * GRID)) < random.uniform(0.2, 0.8, (2000, 1))
+    wanted = random.normal(size=GRID * GRID)
+    left = stay @ wanted + 3.0 * GRID * stay.mean(axis=1) ** 2 - 7.0
+    np.testing.assert_allclose(covering.fitted_parts(left, stay), wanted, atol=0.02)
+
+
+def test_few_coverings_find_the_one_part_that_matters():
+    for cell in range(GRID * GRID):
+        found = covering.fitted_parts(
+            covering.coverings()[:, cell].astype(float), covering.coverings()
+        )
+        assert found.argmax() == cell
+
+
+@pytest.fixture(scope="module")
+def scales(archive, model):
+    return explain.Scales.of(archive, model)
+
+
+def agreed(archive, model, scales, pixels):
+    return scales.agreement(model.encode([pixels])[0], explain.stored_features(archive, model, 0))
+
+
+def test_a_map_is_repeated_and_names_what_the_bits_need(archive, model, scales):
+    pixels = small.picture("disk", 3).astype(np.float32) / 255
+    fitted = model.seen(pixels)
+    agreement = agreed(archive, model, scales, pixels)
+    covered = covering.covered_features(model, fitted)
+    found = covering.parts(scales, covered, agreement)
+    assert found.shape == (GRID, GRID) and found.dtype == np.float32
+    whole = covering.evidence(scales, pixels, agreement)
+    np.testing.assert_array_equal(whole, np.kron(found, np.ones((FINE, FINE), np.float32)))
+    np.testing.assert_array_equal(whole, covering.evidence(scales, pixels, agreement))
+
+    def left(cells):
+        chosen = np.isin(np.arange(GRID * GRID), cells)
+        changed = covering.replaced(fitted, explain.empty_like(fitted), chosen)
+        return scales.firmness(model.encode_seen([changed])[0], agreement)
+
+    order = np.argsort(-found.ravel())
+    assert left(order[:16]) < left(order[-16:])  # most needed away, or least needed
+
+
+def test_a_border_that_is_not_seen_holds_nothing_and_changes_nothing():
+    archive = open_archive("sample-xray")
+    model = archive.model()
+    scales = explain.Scales.of(archive, model)
+    pixels = decode(archive.picture(archive.catalogue.entries([0])[0]).read_bytes()).pixels
+    width = pixels.shape[1]
+    bordered = np.pad(pixels, ((0, 0), (width // 8, width // 8)))
+    maps = []
+    for picture in (pixels, bordered):
+        agreement = agreed(archive, model, scales, picture)
+        maps.append(covering.evidence(scales, picture, agreement))
+    plain, found = (seen[seen.any(axis=1)][:, seen.any(axis=0)] for seen in maps)
+    np.testing.assert_allclose(found, plain, atol=1e-3)
+    unseen = round(maps[1].shape[1] * (width // 8) / bordered.shape[1])
+    assert unseen > 2 and not maps[1][:, :unseen].any() and not maps[1][:, -unseen:].any()
+
+
+def test_how_firmly_a_picture_still_agrees_as_counted_by_hand(archive, model, scales):
+    query, case, changed = (explain.stored_features(archive, model, row) for row in (0, 5, 9))
+    agreement = scales.agreement(query, case)
+    place = {int(column): number for number, column in enumerate(model.columns)}
+    firm = []
+    for bit, column in enumerate(agreement.columns.tolist()):
+        if agreement.agrees[bit]:
+            side = 1 if agreement.above[bit] else -1
+            value = float(changed[place[column]]) - float(model.thresholds[column])
+            firm.append(min(max(side * value / float(scales.spread[column]), -1), 1))
+    assert scales.firmness(changed, agreement) == pytest.approx(np.mean(firm), abs=1e-6)
+    nothing = scales.agreement(query, case)
+    none = explain.Agreement(
+        np.zeros_like(nothing.agrees), nothing.above, nothing.columns, nothing.margins
+    )
+    assert scales.firmness(changed, none) == 0.0
