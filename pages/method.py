@@ -24,8 +24,8 @@ STEPS = """
    of its bits no label has touched, so that near also means alike.
 3. **Select.** mRMR (minimum redundancy, maximum relevance) orders the trained features: each next
    one says much about the label and little that the ones before it said.
-4. **Hash.** Each selected feature becomes one bit: above or below a threshold in the middle of
-   its values in the training set.
+4. **Hash.** Each selected feature becomes one bit: above or below a threshold near the middle
+   of its values in the training set.
 5. **Rank.** Cases are ordered by the Hamming distance, the number of bits in which two codes
    differ: 0 is the same code. How far apart unrelated cases lie differs between archives.
 """
@@ -35,8 +35,8 @@ LIMITS = """
 - Whether a picture is a chest CT slice or a frontal chest X-ray, upright and not inverted, is
   checked by its looks, and you are warned; any picture gets a ranking all the same.
 - The archive decides what can be found: what is not in it is never shown.
-- COVID-19 and other pictures in COVID-CT come from different sources, so size, borders and
-  printed text may give a label away. Trust the list less for scans from your own scanner.
+- COVID-19 and other pictures in COVID-CT come from different sources, so borders, window and
+  sharpness may give a label away. Trust the list less for scans of another kind than the archive's.
 - The pneumonia X-rays are of children aged 1 to 5 in one hospital: they say little about adults.
 - Pictures without Hounsfield units, such as PNG and JPEG, depend on how they were exported.
 - Codes say which pictures are alike and can lead back to a patient: treat them as personal data.

@@ -44,8 +44,12 @@ class Around:
         return self.archive.hits(found, k, self.sha256, self.same)
 
     def nearest_other(self, label: str) -> Hit | None:
-        """The nearest case with another label; None where the archive has no other."""
+        """The nearest case with another label that is not the query's own picture.
+
+        None where the archive has no other.
+        """
         other = self.archive.catalogue.column("label")[self.order] != label
+        other &= ~np.isin(self.order, self.same)
         if not other.any():
             return None
         place = int(other.argmax())

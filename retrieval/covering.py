@@ -3,7 +3,8 @@
 Random parts are covered together, as in Petsiuk, Das, Saenko, "RISE", BMVC 2018, and what is
 left of the agreement is laid on the parts by a linear fit, as in Ribeiro, Singh, Guestrin,
 "Why should I trust you?", KDD 2016, since fewer pictures then do. `Scales.evidence` adds up what
-a network makes of a picture as it is; this asks what it makes of parts, and takes longer.
+a network makes of a picture as it is; this asks what it makes of parts, and takes longer. The
+whole order of the cells holds up well (`faithfulness`); single cells move with the coverings.
 
 Parts are covered in what the network sees, at its size: covered in the whole picture, a grey
 margin could be taken for one that is not looked at, and the rest be stretched.

@@ -128,8 +128,14 @@ def _case(page: Figure, line: Line, place: int) -> None:
     below = [f"{line.distance} of {line.bits} bits differ"]
     if line.chance is not None:
         below.append(f"{100 * line.chance:.0f} % likely to share\nthe scan's finding")
-    below.append(f"Patient {textwrap.shorten(line.patient, 16, placeholder='…')}")
+    below.append(f"Patient {_short(line.patient)}")
     page.text(left, top - 0.164, "\n".join(below), size=7, va="top", linespacing=1.25)
+
+
+def _short(name: str, longest: int = 16) -> str:
+    """A name with its middle left out if it is long: its end tells it from others."""
+    end = longest * 2 // 3
+    return name if len(name) <= longest else f"{name[: longest - 1 - end]}…{name[-end:]}"
 
 
 def _foot(page: Figure, sheet: Sheet) -> None:

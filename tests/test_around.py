@@ -56,7 +56,10 @@ def test_allowed_cases_alone_are_ranked_and_keep_their_order(seen, archive):
 @pytest.mark.parametrize("label", small.LABELS)
 def test_the_nearest_of_another_label(seen, archive, label):
     ranking = seen.hits(len(archive)).hits
-    assert seen.nearest_other(label) == next(hit for hit in ranking if hit.entry.label != label)
+    assert any(hit.identical for hit in ranking)  # which tells the reader nothing
+    assert seen.nearest_other(label) == next(
+        hit for hit in ranking if hit.entry.label != label and not hit.identical
+    )
 
 
 def test_an_archive_of_one_label_has_no_other(model, tmp_path):

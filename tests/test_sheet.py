@@ -19,9 +19,12 @@ GREY = np.linspace(0, 255, 80 * 100).reshape(80, 100).astype(np.uint8)
 LONG = "An uncommonly long name of a finding that somebody typed in full, with commas"
 
 
-def sheet(count=10, *, finding="Ground-glass opacity", chance=0.81, pictures=True, region=None):
+def sheet(
+    count=10, *, finding="Ground-glass opacity", chance=0.81, pictures=True, region=None,
+    patient="patient-",
+):  # fmt: skip
     lines = [
-        Line(n, f"{n:016x}", finding, f"patient-{n}", n, 128, chance, GREY if pictures else None)
+        Line(n, f"{n:016x}", finding, f"{patient}{n}", n, 128, chance, GREY if pictures else None)
         for n in range(1, count + 1)
     ]
     searched = "Archive sample-ct (0123456789abcdef), model ct (fedcba9876543210), 128 bits."
@@ -34,7 +37,10 @@ def sheet(count=10, *, finding="Ground-glass opacity", chance=0.81, pictures=Tru
 @pytest.mark.parametrize("count", [1, 10, 50])
 @pytest.mark.parametrize("finding", ["Clear lungs", LONG])
 def test_every_text_lies_on_the_page_and_none_on_another(size, count, finding):
-    page = sheet(count, finding=finding, region=Region(0.1, 0.2, 0.3, 0.4)).draw(size)
+    region = Region(0.1, 0.2, 0.3, 0.4)
+    page = sheet(count, finding=finding, region=region, patient="0123456789ABCDEF0123456789-").draw(
+        size
+    )
     renderer = FigureCanvasAgg(page).get_renderer()
     boxes = [text.get_window_extent(renderer) for text in page.texts if text.get_text()]
     width, height = page.bbox.width, page.bbox.height
@@ -43,6 +49,13 @@ def test_every_text_lies_on_the_page_and_none_on_another(size, count, finding):
     for number, box in enumerate(boxes):
         for other in boxes[number + 1 :]:
             assert not box.overlaps(other)
+
+
+def test_patients_with_long_names_can_be_told_apart():
+    page = sheet(patient="the-same-long-beginning-of-a-name-").draw("A4")
+    named = [line for text in page.texts for line in text.get_text().split("\n")]
+    named = [line for line in named if line.startswith("Patient ")]
+    assert len(named) == len(set(named)) == 10
 
 
 def test_the_same_page_as_file_and_picture():

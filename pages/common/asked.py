@@ -184,6 +184,7 @@ def clear() -> None:
     engine.forget()
     viewer.forget()
     traces.forget()
+    choices.forget_note()
     _empty_controls()
 
 

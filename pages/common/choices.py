@@ -42,6 +42,11 @@ def note() -> None:
         st.info(st.session_state[NOTE_KEY], icon=":material/swap_horiz:")
 
 
+def forget_note() -> None:
+    """Say it no more: the scan is gone."""
+    st.session_state[NOTE_KEY] = ""
+
+
 def _own_choice() -> None:
     """Remember which archive of its kind a visitor chose."""
     chosen = current_archive()

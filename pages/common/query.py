@@ -68,8 +68,8 @@ def counter_example(around: Around, context: Context) -> None:
     """The nearest case with another finding than most of the matches have."""
     if not len(context.hits):
         return
-    labels = Counter(hit.entry.label for hit in context.hits.hits)
-    usual = labels.most_common(1)[0][0]
+    others = [hit for hit in context.hits.hits if not hit.identical] or context.hits.hits
+    usual = Counter(hit.entry.label for hit in others).most_common(1)[0][0]
     other = around.nearest_other(usual)
     if other is None:
         return

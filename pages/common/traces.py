@@ -17,9 +17,9 @@ EXACT, COVERING = "Exact shares", "By covering parts"
 MEANING = {
     EXACT: "How much each place adds to the bits that agree; plain grey: next to nothing, or "
     "against.",
-    COVERING: "An estimate of how much each place holds up the agreement, from "
-    f"{covering.COVERINGS} pictures of each scan with parts covered in grey; plain grey: next to "
-    "nothing, or against.",
+    COVERING: "A rough estimate of how much each place holds up the agreement, from "
+    f"{covering.COVERINGS} pictures of each scan with parts covered in grey: other coverings would "
+    "move single spots. Plain grey: next to nothing, or against.",
 }
 WAITING = {
     EXACT: "Tracing the agreement",

@@ -38,15 +38,21 @@ def section(query: engine.Query, archive: Archive, hit: Hit) -> None:
 def _maps(query: engine.Query, archive: Archive, hit: Hit, agreement: Agreement) -> None:
     how = st.segmented_control(
         "How it is traced",
-        [traces.COVERING, traces.EXACT],
-        default=traces.COVERING,  # it takes longer and tells the truth more often
+        [traces.EXACT, traces.COVERING],
+        default=traces.EXACT,  # it is there at once
         key=HOW_KEY,
         required=True,
         persist_state="session",
     )
-    found = maps.attempted(lambda: _traced(how, archive, hit, agreement), archive)
-    if found is None:
-        return
+    place = st.empty()
+    with place:  # takes away the maps of the case before, which must not stand under this name
+        found = maps.attempted(lambda: _traced(how, archive, hit, agreement), archive)
+    if found is not None:
+        with place.container():
+            _drawn(how, archive, found)
+
+
+def _drawn(how: str, archive: Archive, found: maps.Pair) -> None:
     names = ("Your scan", "Archived case")
     maps.draw(
         found, names, [f"{name}, coloured where the agreeing bits come from" for name in names]
