@@ -30,12 +30,12 @@ def section(query: engine.Query, archive: Archive, hit: Hit) -> None:
         return
     on = st.toggle("Show where they agree from", key=KEY, persist_state="session")
     if on:
-        _maps(query, archive, hit, agreement)
+        _maps(archive, hit, agreement)
     with st.expander("Which bits agree most firmly"):
         _table(agreement, model.about["encoder"])
 
 
-def _maps(query: engine.Query, archive: Archive, hit: Hit, agreement: Agreement) -> None:
+def _maps(archive: Archive, hit: Hit, agreement: Agreement) -> None:
     how = st.segmented_control(
         "How it is traced",
         [traces.EXACT, traces.COVERING],
