@@ -31,16 +31,6 @@ FINE = 4  # a cell is drawn as so many on a side, so that the map finds its plac
 Covered = npt.NDArray[np.bool_]  # (n, GRID * GRID), which cells stay
 
 
-def evidence(scales: Scales, pixels: FloatImage, agreement: Agreement) -> FloatImage:
-    """An estimate of how much each place of a picture (H, W) holds up the agreement: (h, w).
-
-    float32, in what `Scales.firmness` counts, a cell of the grid drawn as FINE * FINE. The same
-    picture and pair give the same map.
-    """
-    covered = covered_features(scales.model, scales.model.seen(pixels))
-    return placed(scales, parts(scales, covered, agreement), pixels)
-
-
 def covered_features(model: Model, fitted: FloatImage) -> Features:
     """Features (COVERINGS, F) of a picture, as `Model.seen` gives it, with parts covered."""
     empty = empty_like(fitted)
@@ -48,8 +38,9 @@ def covered_features(model: Model, fitted: FloatImage) -> Features:
 
 
 def parts(scales: Scales, covered: Features, agreement: Agreement) -> FloatImage:
-    """What each cell adds to the agreement while it stays: float32 (GRID, GRID).
+    """An estimate of what each cell adds to the agreement while it stays: float32 (GRID, GRID).
 
+    In what `Scales.firmness` counts; the same picture and pair give the same map.
     covered : (COVERINGS, F) of one of the two pictures that agree.
     """
     left = np.array([scales.firmness(features, agreement) for features in covered])
@@ -57,7 +48,7 @@ def parts(scales: Scales, covered: Features, agreement: Agreement) -> FloatImage
 
 
 def placed(scales: Scales, cells: FloatImage, pixels: FloatImage) -> FloatImage:
-    """Cells (GRID, GRID) of what the network sees, as a map of the whole picture."""
+    """Cells (GRID, GRID) of what the network sees, as a map (h, w) of the whole picture."""
     return scales.model.encoder.placed(np.kron(cells, np.ones((FINE, FINE), np.float32)), pixels)
 
 

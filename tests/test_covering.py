@@ -55,6 +55,11 @@ def agreed(archive, model, scales, pixels):
     return scales.agreement(model.encode([pixels])[0], explain.stored_features(archive, model, 0))
 
 
+def whole_map(scales, pixels, agreement):
+    covered = covering.covered_features(scales.model, scales.model.seen(pixels))
+    return covering.placed(scales, covering.parts(scales, covered, agreement), pixels)
+
+
 def test_a_map_is_repeated_and_names_what_the_bits_need(archive, model, scales):
     pixels = small.picture("disk", 3).astype(np.float32) / 255
     fitted = model.seen(pixels)
@@ -62,9 +67,9 @@ def test_a_map_is_repeated_and_names_what_the_bits_need(archive, model, scales):
     covered = covering.covered_features(model, fitted)
     found = covering.parts(scales, covered, agreement)
     assert found.shape == (GRID, GRID) and found.dtype == np.float32
-    whole = covering.evidence(scales, pixels, agreement)
+    whole = whole_map(scales, pixels, agreement)
     np.testing.assert_array_equal(whole, np.kron(found, np.ones((FINE, FINE), np.float32)))
-    np.testing.assert_array_equal(whole, covering.evidence(scales, pixels, agreement))
+    np.testing.assert_array_equal(whole, whole_map(scales, pixels, agreement))
 
     def left(cells):
         chosen = np.isin(np.arange(GRID * GRID), cells)
@@ -85,7 +90,7 @@ def test_a_border_that_is_not_seen_holds_nothing_and_changes_nothing():
     maps = []
     for picture in (pixels, bordered):
         agreement = agreed(archive, model, scales, picture)
-        maps.append(covering.evidence(scales, picture, agreement))
+        maps.append(whole_map(scales, picture, agreement))
     plain, found = (seen[seen.any(axis=1)][:, seen.any(axis=0)] for seen in maps)
     np.testing.assert_allclose(found, plain, atol=1e-3)
     unseen = round(maps[1].shape[1] * (width // 8) / bordered.shape[1])
