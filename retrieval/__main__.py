@@ -141,6 +141,7 @@ def _parser() -> argparse.ArgumentParser:
         "faithfulness": "Measure whether maps of evidence tell the truth: insertion and deletion.",
         "refinement": "Measure what refining a search by two examples is worth.",
         "tradeoff": "Measure likeness against label, from no learned bit to nothing else.",
+        "sources": "Measure queries by where they come from, and without their own source.",
         "layout": "Make the map of an archive anew, after cases came or went.",
         "booklet": "Write the PDF of an evaluation, and its figures and tables one by one.",
         "regions": "Measure queries by a boxed region beside queries by the whole picture.",

@@ -140,6 +140,33 @@ def regions_lines(found: Json) -> list[str]:
     ]
 
 
+def add_sources(command: argparse.ArgumentParser) -> None:
+    """What `sources` takes."""
+    command.add_argument("archive", help="archive folder, or a shipped archive's name")
+    command.add_argument("--split", default="val", help="its cases of this split ask (val)")
+    command.add_argument("--json", type=Path, metavar="OUT")
+
+
+def sources(options: argparse.Namespace, progress: Counter) -> Json:
+    """Measure queries by where they come from."""
+    from retrieval import sources as study
+    from retrieval.archive import open_archive
+
+    archive = open_archive(options.archive)
+    return study.measure(archive, archive.model(), options.split).json()
+
+
+def sources_lines(found: Json) -> list[str]:
+    """What `sources` prints."""
+    from retrieval.tables import sources_table
+
+    return [
+        f"Split {found['split']} against {found['archive']['count']} cases; 95 % intervals over "
+        "patients.",
+        sources_table(found),
+    ]
+
+
 def add_tradeoff(command: argparse.ArgumentParser) -> None:
     """What `tradeoff` takes."""
     command.add_argument("archive", help="archive folder, or a shipped archive's name")

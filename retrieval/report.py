@@ -7,7 +7,7 @@ from pathlib import Path
 
 from retrieval.asking_tables import asking_tables, tradeoff_table
 from retrieval.errors import EvaluationError
-from retrieval.results import AUDITS, INTAKE, LENGTHS, PRINTED, TRADEOFFS, read_result
+from retrieval.results import AUDITS, INTAKE, LENGTHS, PRINTED, SOURCES, TRADEOFFS, read_result
 from retrieval.storage import replace_bytes
 from retrieval.tables import (
     audit_table,
@@ -17,6 +17,7 @@ from retrieval.tables import (
     results_table,
     seeds_table,
     similarity_table,
+    sources_table,
     trust_table,
 )
 
@@ -59,11 +60,14 @@ def _named(table: str) -> str:
         return audit_table(read_result(table))
     if table.startswith(TRADEOFFS):
         return tradeoff_table(read_result(table))
+    if table.startswith(SOURCES):
+        return sources_table(read_result(table))
     if table in NAMED:
         return NAMED[table]()
     known = ", ".join(NAMED)
     raise EvaluationError(
-        f"There is no table {table}; name {known}, {LENGTHS}NAME, {AUDITS}NAME or {TRADEOFFS}NAME."
+        f"There is no table {table}; name {known}, {LENGTHS}NAME, {AUDITS}NAME, {TRADEOFFS}NAME or "
+        f"{SOURCES}NAME."
     )
 
 

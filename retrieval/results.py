@@ -13,6 +13,7 @@ from retrieval.storage import Json, replace_json
 RESULTS = Path(__file__).resolve().parents[1] / "assets" / "results"
 LENGTHS = "lengths/"  # sub-folder of the comparisons of code lengths
 AUDITS = "audit/"  # of the answers to changed pictures
+SOURCES = "sources/"  # of queries by where they come from
 TRADEOFFS = "tradeoff/"  # of label against likeness
 SEEDS = "seeds/"  # of repetitions with other seeds, NAME-SEED
 INTAKE = "intake"  # of the input checks

@@ -76,6 +76,23 @@ def seeds_table() -> str:
     return table(head, rows)
 
 
+def sources_table(result: Json) -> str:
+    """A Markdown table of queries by source, with the archive and without that source."""
+    head = ["Source of the query", "Queries", "P@10 (chance)", "Without that source (chance)"]
+    return table(
+        head,
+        [
+            [
+                group["source"],
+                str(group["queries"]),
+                f"{interval(group['precision_at_10'])} ({group['chance']:.3f})",
+                f"{interval(group['without_own_source'])} ({group['chance_without']:.3f})",
+            ]
+            for group in result["groups"]
+        ],
+    )
+
+
 def _spread(figures: Sequence[Json]) -> str:
     values = [figure["value"] for figure in figures]
     return f"{sum(values) / len(values):.3f} ({min(values):.3f} to {max(values):.3f})"

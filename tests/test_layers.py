@@ -66,6 +66,7 @@ LAYERS = [
         "region_study",
         "prevalence",
         "leaks",
+        "sources",
         "side_by_side",
     },
     {

@@ -50,10 +50,10 @@ def section(archive: Archive, rows: tuple[int, int], names: tuple[str, str]) -> 
     with right:
         st.markdown(f"**{count} of {archive.bits} bits differ.** {MEANING}")
         st.caption(CAVEAT)
-        if where := maps.mostly_outside(pair, archive):
+        if where := maps.mostly_outside(pair, archive, names):
             st.warning(
-                f"Most of the difference comes from {where}: the network may tell these two "
-                "apart by other things than what the lungs show.",
+                f"Of the difference, {where}: the network may tell these two apart by other "
+                "things than what the lungs show.",
                 icon=":material/warning:",
             )
 

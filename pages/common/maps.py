@@ -81,12 +81,20 @@ def unavailable() -> None:
     st.info("The maps need both pictures on this machine.", icon=":material/image_not_supported:")
 
 
-def mostly_outside(pair: Pair, archive: Archive) -> str:
-    """Where most of the evidence of one of two pictures lies, if not on what is asked about."""
+def mostly_outside(pair: Pair, archive: Archive, names: Sequence[str]) -> str:
+    """How much of each one's evidence lies where, if most of one's is not on what is asked about.
+
+    names : of the two pictures, as they stand in the middle of a sentence.
+    """
     if max(one.outside for one in pair) <= MOST:
         return ""
+    first, second = (
+        f"{one.outside:.0%} in {name}".replace("%", " %")
+        for one, name in zip(pair, names, strict=True)
+    )
     borders = "on borders or on text"
-    return f"outside the lungs, {borders}" if _is_ct(archive) else borders
+    place = f"outside the lungs, {borders}" if _is_ct(archive) else borders
+    return f"{first} and {second} lie {place}"
 
 
 def outside_of_interest(pixels: FloatImage, is_ct: bool) -> npt.NDArray[np.bool_]:

@@ -20,12 +20,13 @@ from pages.common.figures import Json, Report
 from retrieval import evaluation, leaks, prevalence, results, side_by_side
 from retrieval.archive import Archive
 
-BY_LABEL, RECALL, CHANCES, ALIKE, CHANGED = (
+BY_LABEL, RECALL, CHANCES, ALIKE, CHANGED, BY_SOURCE = (
     "By label",
     "Precision and recall",
     "Stated chances",
     "Alike, not only the same label",
     "Changed scans",
+    "By source",
 )
 RARER, LEAKS, BESIDE, SHORTER, PAPERS = (
     "If the finding were rarer",
@@ -50,6 +51,7 @@ def show(report: Report, changed: Json | None) -> None:
     archive = shelf.offered()[0].get(report.archive)
     shorter = shorter_codes(report)
     printed = _stored(results.within(results.PRINTED), report)
+    by_source = _stored(results.within(results.SOURCES), report)
     same = archive is not None and archive.id == report.about["archive"]["id"]
     tested = same and "test" in _splits(archive)
     offered = [
@@ -60,6 +62,7 @@ def show(report: Report, changed: Json | None) -> None:
             (CHANCES, "trust" in report.about),
             (ALIKE, "similarity" in report.about),
             (CHANGED, changed is not None),
+            (BY_SOURCE, by_source is not None),
             (RARER, tested and report.protocol == words.PROTOCOLS[0].name),
             (LEAKS, tested),
             (BESIDE, tested and bool(_comparable(report.archive))),
@@ -88,6 +91,8 @@ def show(report: Report, changed: Json | None) -> None:
         robustness.similarity(report.about["similarity"], report.archive)
     elif chosen == CHANGED and changed is not None:
         robustness.changes(changed, report.archive)
+    elif chosen == BY_SOURCE and by_source is not None:
+        robustness.sources(by_source, report.archive)
     elif chosen == RARER and archive is not None:
         _rarer(archive)
     elif chosen == LEAKS and archive is not None:

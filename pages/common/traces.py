@@ -29,7 +29,7 @@ WAITING = {
 
 def pair(how: str, archive: Archive, agreement: Agreement, scans: tuple[Scan, Scan]) -> maps.Pair:
     """The maps of the scan that is asked about and of a case, `how` being EXACT or COVERING."""
-    with st.spinner(WAITING[how]):
+    with st.spinner(WAITING[how], show_time=how == COVERING):
         first, second = scans
         return _pair(how, first.sha256, second.sha256, archive.id, archive, agreement, scans)
 

@@ -58,10 +58,10 @@ def _drawn(how: str, archive: Archive, found: maps.Pair) -> None:
         found, names, [f"{name}, coloured where the agreeing bits come from" for name in names]
     )
     st.caption(f"{traces.MEANING[how]} It shows what the network used, not where disease is.")
-    if where := maps.mostly_outside(found, archive):
+    if where := maps.mostly_outside(found, archive, ("your scan", "the archived case")):
         st.warning(
-            f"Most of the agreement comes from {where}: these two may be alike for other reasons "
-            "than what the lungs show.",
+            f"Of the agreement, {where}: these two may be alike for other reasons than what the "
+            "lungs show.",
             icon=":material/warning:",
         )
 

@@ -148,9 +148,9 @@ PROTOCOLS = (
     Protocol(
         "official",
         "New patients (official split)",
-        "Each query is a test picture of a patient who is neither among the model's training cases "
-        "nor among those it is compared with. Only this says what to expect for new patients, and "
-        "only for pictures like these.",
+        "Each query is a test picture of a patient who, as far as patients are known, is neither "
+        "among the model's training cases nor among those it is compared with. Only this says what "
+        "to expect for new patients, and only for pictures like these.",
     ),
     Protocol(
         "cross-fitted",

@@ -80,3 +80,17 @@ def test_leaks_and_the_other_archive_on_the_page():
     assert [row["Matches shown, k"] for row in rows] == list(wanted)
     first = f"{100 * wanted['1']['first']:.1f} %"
     assert rows[0][words.archive_title("covid-ct")] == first
+
+
+def test_queries_by_source_are_the_stored_ones():
+    rows = shown(opened("covid-ct"), sections.BY_SOURCE)
+    stored = results.read_result("sources/covid-ct")["groups"]
+    assert [row["Source of the query"] for row in rows] == [one["source"] for one in stored]
+    for row, one in zip(rows, stored, strict=True):
+        assert row["Precision at 10"].startswith(f"{100 * one['precision_at_10']['value']:.1f} %")
+        left = f"{100 * one['without_own_source']['value']:.1f} %"
+        assert row["Without cases of that source"].startswith(left)
+
+
+def test_sources_are_shown_where_they_were_measured():
+    assert sections.BY_SOURCE not in control(opened("covid-ct-paper"), "section").options
