@@ -143,7 +143,9 @@ def regions_lines(found: Json) -> list[str]:
 def add_sources(command: argparse.ArgumentParser) -> None:
     """What `sources` takes."""
     command.add_argument("archive", help="archive folder, or a shipped archive's name")
-    command.add_argument("--split", default="val", help="its cases of this split ask (val)")
+    command.add_argument(
+        "--split", default="val", help="its cases of this split ask (val); one not trained on"
+    )
     command.add_argument("--json", type=Path, metavar="OUT")
 
 

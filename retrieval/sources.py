@@ -2,7 +2,9 @@
 
 Pictures of one publication or collection share window, crop, sharpness and the way they
 were saved. Where a finding comes from few sources, finding the source is finding the
-label: so queries whose source fills the archive are also ranked without it.
+label: so queries whose source stands in the archive are also ranked without it. That
+leaves fewer cases of the finding to find, so as many others, drawn at random, are left out
+instead beside it, and the difference between the two is what the source itself gave.
 """
 
 from __future__ import annotations
@@ -23,35 +25,45 @@ from retrieval.storage import Json
 
 DEPTH = 10
 FEWEST = 20  # queries of one source for a row of its own; the rest are summed up
-NEW, OTHERS = "no picture in the archive", "other sources that the archive knows"
+DRAWS = 50  # of other cases to leave out, for each query
+NEW, OTHERS, UNKNOWN = "sources new to the archive", "other known sources", "source not named"
 
 Strings = npt.NDArray[np.str_]
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
 class SourceGroup:
     """Queries of one source, or of several; figures float64 (3,): value, low, high.
 
-    precision, without : P@10 against all cases, and against those of other sources; chance,
-    chance_without : of a random order.
+    labels : queries of each label. precision : P@10 against all cases; chance : of a random
+    order. For sources that the archive knows, `without` : against those of other sources;
+    control : with as many others of the same labels left out instead; difference : `without`
+    less `control`, query by query.
     """
 
     name: str
-    queries: int
+    labels: dict[str, int]
     precision: Floats
     chance: float
-    without: Floats
-    chance_without: float
+    without: Floats | None = None
+    control: Floats | None = None
+    difference: Floats | None = None
 
     def json(self) -> Json:
         """As `sources --json` writes it."""
+        left_out = {
+            "without_own_source": self.without,
+            "without_as_many_others": self.control,
+            "difference": self.difference,
+        }
         return {
             "source": self.name,
-            "queries": self.queries,
+            "queries": sum(self.labels.values()),
+            "labels": self.labels,
             "precision_at_10": figure(self.precision),
             "chance": self.chance,
-            "without_own_source": figure(self.without),
-            "chance_without": self.chance_without,
+            **{name: figure(found) for name, found in left_out.items() if found is not None},
         }
 
 
@@ -73,6 +85,7 @@ class Sources:
             "model": {"id": self.model_id},
             "bits": self.bits,
             "split": self.split,
+            "draws": DRAWS,
             "groups": [group.json() for group in self.groups],
         }
 
@@ -96,11 +109,12 @@ def measure(archive: Archive, model: Model, split: str) -> Sources:
     queries = cases.take(asked)
     ranked = evaluation.official_rows(cases, queries, model)
     gallery, of_gallery, of_queries = cases.take(ranked), sources[ranked], sources[asked]
-    values = np.array(
-        [_one(gallery, queries, row, of_gallery != of_queries[row]) for row in range(len(queries))]
-    )
     names = group_names(of_queries, of_gallery)
-    groups = [_group(name, values, queries, names == name) for name in _in_order(names)]
+    groups = []
+    for name in _in_order(names):
+        rows = np.flatnonzero(names == name)
+        own = [of_gallery == of_queries[row] for row in rows]
+        groups.append(_group(name, gallery, queries.take(rows), own))
     return Sources(
         archive_id=archive.id,
         archive_count=len(gallery),
@@ -112,40 +126,58 @@ def measure(archive: Archive, model: Model, split: str) -> Sources:
 
 
 def group_names(of_queries: Strings, of_gallery: Strings) -> Strings:
-    """The group (queries,) of each query: its source if that has enough, NEW or OTHERS."""
+    """The group (queries,) of each query: its source if that has enough, or one of the others."""
     known = np.isin(of_queries, of_gallery)
     names, place, counts = np.unique(of_queries, return_inverse=True, return_counts=True)
     own = np.where(counts >= FEWEST, names, OTHERS)[place]
-    return np.where(known, own, NEW)
+    return np.where(of_queries == "", UNKNOWN, np.where(known, own, NEW))
 
 
 def _in_order(names: Strings) -> list[str]:
-    """Sources the archive lacks first, then by name, then what is summed up."""
-    return sorted(set(names.tolist()), key=lambda name: (name != NEW, name == OTHERS, name))
+    """Sources the archive lacks first, then by name, then what is summed up or not known."""
+    last = (OTHERS, UNKNOWN)
+    return sorted(set(names.tolist()), key=lambda name: (name != NEW, name in last, name))
 
 
-def _one(
-    gallery: Cases, queries: Cases, row: int, elsewhere: npt.NDArray[np.bool_]
-) -> tuple[float, float, float, float]:
-    """P@10 and chance against all cases, and against those `elsewhere`."""
-    distance = distances(gallery.codes, queries.codes[row : row + 1])[0]
-    relevant = gallery.labels == queries.labels[row]
-    if not elsewhere.any():
-        raise EvaluationError("A query's source is the whole archive; nothing is left without it.")
-    both = []
-    for kept in (np.ones_like(elsewhere), elsewhere):
-        hits = expected_hits(*tie_groups(distance[kept], relevant[kept]), DEPTH)[-1]
-        both += [float(hits) / DEPTH, float(relevant[kept].mean())]
-    return tuple(both)
+def _group(name: str, gallery: Cases, queries: Cases, own: list[Mask]) -> SourceGroup:
+    """Figures of these queries; `own` (gallery,) of each: the cases of its source."""
+    labels, counts = np.unique(queries.labels, return_counts=True)
+    random = np.random.default_rng(0)
+    whole, left_out, chance = [], [], []
+    for row in range(len(queries)):
+        distance = distances(gallery.codes, queries.codes[row : row + 1])[0]
+        relevant = gallery.labels == queries.labels[row]
+        whole.append(precision(distance, relevant))
+        chance.append(float(relevant.mean()))
+        if name not in (NEW, UNKNOWN):
+            kept = ~own[row]
+            others = [kept_instead(own[row], gallery.labels, random) for _ in range(DRAWS)]
+            control = np.mean([precision(distance[one], relevant[one]) for one in others])
+            without = precision(distance[kept], relevant[kept])
+            left_out.append([without, control, without - control])
+    described = name, dict(zip(labels.tolist(), counts.tolist(), strict=True))
+    values = np.array(whole)[:, None]
+    if left_out:
+        values = np.hstack([values, left_out])
+    figures = np.stack(bootstrap_interval(values, queries.patients)).T  # (1 or 4, 3)
+    return SourceGroup(*described, figures[0], float(np.mean(chance)), *figures[1:])
 
 
-def _group(name: str, values: Floats, queries: Cases, mask: npt.NDArray[np.bool_]) -> SourceGroup:
-    figures = np.stack(bootstrap_interval(values[mask], queries.patients[mask]))  # (3, 4)
-    return SourceGroup(
-        name=name,
-        queries=int(mask.sum()),
-        precision=figures[:, 0],
-        chance=float(figures[0, 1]),
-        without=figures[:, 2],
-        chance_without=float(figures[0, 3]),
-    )
+def kept_instead(own: Mask, labels: Strings, random: np.random.Generator) -> Mask:
+    """Which cases (n,) stay if as many of each label as `own` names are left out at random."""
+    kept = np.ones(len(own), dtype=bool)
+    for label in np.unique(labels[own]):
+        of_label = np.flatnonzero(labels == label)
+        dropped = int(own[of_label].sum())
+        kept[random.choice(of_label, dropped, replace=False)] = False
+    return kept
+
+
+def precision(distance: npt.NDArray[np.generic], relevant: Mask) -> float:
+    """P@10, expected over ties; EvaluationError if there are no ten, or none is relevant."""
+    if len(distance) < DEPTH or not relevant.any():
+        raise EvaluationError(
+            "Without a query's own source too few cases are left, or none of its label; "
+            "sources can be told apart only where a label has several."
+        )
+    return float(expected_hits(*tie_groups(distance, relevant), DEPTH)[-1] / DEPTH)

@@ -78,19 +78,21 @@ def seeds_table() -> str:
 
 def sources_table(result: Json) -> str:
     """A Markdown table of queries by source, with the archive and without that source."""
-    head = ["Source of the query", "Queries", "P@10 (chance)", "Without that source (chance)"]
-    return table(
-        head,
-        [
-            [
-                group["source"],
-                str(group["queries"]),
-                f"{interval(group['precision_at_10'])} ({group['chance']:.3f})",
-                f"{interval(group['without_own_source'])} ({group['chance_without']:.3f})",
-            ]
-            for group in result["groups"]
-        ],
-    )
+    head = ["Source of the queries", "Queries", "P@10 (chance)", "Without that source",
+            "Without as many others", "Difference"]  # fmt: skip
+    return table(head, [_of_source(group) for group in result["groups"]])
+
+
+def _of_source(group: Json) -> list[str]:
+    cells = [
+        group["source"],
+        ", ".join(f"{count} {label}" for label, count in group["labels"].items()),
+        f"{interval(group['precision_at_10'])} ({group['chance']:.3f})",
+    ]
+    if "difference" not in group:
+        return [*cells, "", "", ""]
+    left_out = (group["without_own_source"], group["without_as_many_others"])
+    return [*cells, *map(interval, left_out), difference(group["difference"])]
 
 
 def _spread(figures: Sequence[Json]) -> str:

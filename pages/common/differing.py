@@ -52,8 +52,8 @@ def section(archive: Archive, rows: tuple[int, int], names: tuple[str, str]) -> 
         st.caption(CAVEAT)
         if where := maps.mostly_outside(pair, archive, names):
             st.warning(
-                f"Of the difference, {where}: the network may tell these two apart by other "
-                "things than what the lungs show.",
+                f"Most of the difference comes from {where}. The network may tell these two "
+                "apart by other things than what the lungs show.",
                 icon=":material/warning:",
             )
 

@@ -82,19 +82,17 @@ def unavailable() -> None:
 
 
 def mostly_outside(pair: Pair, archive: Archive, names: Sequence[str]) -> str:
-    """How much of each one's evidence lies where, if most of one's is not on what is asked about.
+    """What lies where and how much of it, if most of one's evidence is not on what is asked about.
 
     names : of the two pictures, as they stand in the middle of a sentence.
     """
     if max(one.outside for one in pair) <= MOST:
         return ""
     first, second = (
-        f"{one.outside:.0%} in {name}".replace("%", " %")
-        for one, name in zip(pair, names, strict=True)
+        f"{100 * one.outside:.0f} % of it in {name}" for one, name in zip(pair, names, strict=True)
     )
-    borders = "on borders or on text"
-    place = f"outside the lungs, {borders}" if _is_ct(archive) else borders
-    return f"{first} and {second} lie {place}"
+    place = "outside the lungs, on borders or on text" if _is_ct(archive) else "on borders or text"
+    return f"{place}: {first}, {second}"
 
 
 def outside_of_interest(pixels: FloatImage, is_ct: bool) -> npt.NDArray[np.bool_]:

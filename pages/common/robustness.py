@@ -56,25 +56,30 @@ def sources(found: Json, name: str) -> None:
     """Precision at 10 by where the query comes from, and with its own source left out."""
     rows = [
         {
-            "Source of the query": words.plain(group["source"]),
-            "Queries": str(group["queries"]),
-            "Precision at 10": _beside_chance(group["precision_at_10"], group["chance"]),
-            "Without cases of that source": _beside_chance(
-                group["without_own_source"], group["chance_without"]
+            "Source, as the data set names it": words.plain(group["source"]),
+            "Queries": ", ".join(
+                f"{count} {words.plain(words.label(label))}"
+                for label, count in group["labels"].items()
             ),
+            "Precision at 10": _share(group["precision_at_10"]),
+            "Without cases of that source": _share_if(group, "without_own_source"),
+            "Without as many others": _share_if(group, "without_as_many_others"),
+            "Difference, points": _points(group["difference"]) if "difference" in group else "",
         }
         for group in found["groups"]
     ]
     tables.show(rows, f"{name}-sources", "Precision by source of the query")
     st.caption(
-        "Pictures of one paper or collection are alike in how they were made. Where a finding "
-        "comes from few sources, finding the source is finding the label; the last column cannot "
-        "gain by that, and has fewer cases of the finding to find."
+        f"Split {words.plain(found['split'])}, {words.count(found['archive']['count'], 'case')} "
+        "searched; in brackets 95 % intervals. Pictures of one paper or collection are alike in "
+        "how they were made. Where a finding comes from few sources, finding the source is finding "
+        "the label: the difference is what that gave. Papers among themselves, and collections, "
+        "may still be alike."
     )
 
 
-def _beside_chance(figure: Json, chance: float) -> str:
-    return f"{_share(figure)}; random order {words.percent(chance)}"
+def _share_if(group: Json, name: str) -> str:
+    return _share(group[name]) if name in group else ""
 
 
 def _share(figure: Json) -> str:

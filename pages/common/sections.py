@@ -62,7 +62,7 @@ def show(report: Report, changed: Json | None) -> None:
             (CHANCES, "trust" in report.about),
             (ALIKE, "similarity" in report.about),
             (CHANGED, changed is not None),
-            (BY_SOURCE, by_source is not None),
+            (BY_SOURCE, by_source is not None and report.protocol == words.PROTOCOLS[0].name),
             (RARER, tested and report.protocol == words.PROTOCOLS[0].name),
             (LEAKS, tested),
             (BESIDE, tested and bool(_comparable(report.archive))),

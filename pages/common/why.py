@@ -60,8 +60,8 @@ def _drawn(how: str, archive: Archive, found: maps.Pair) -> None:
     st.caption(f"{traces.MEANING[how]} It shows what the network used, not where disease is.")
     if where := maps.mostly_outside(found, archive, ("your scan", "the archived case")):
         st.warning(
-            f"Of the agreement, {where}: these two may be alike for other reasons than what the "
-            "lungs show.",
+            f"Most of the agreement comes from {where}. These two may be alike for other reasons "
+            "than what the lungs show.",
             icon=":material/warning:",
         )
 

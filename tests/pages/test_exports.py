@@ -85,12 +85,18 @@ def test_leaks_and_the_other_archive_on_the_page():
 def test_queries_by_source_are_the_stored_ones():
     rows = shown(opened("covid-ct"), sections.BY_SOURCE)
     stored = results.read_result("sources/covid-ct")["groups"]
-    assert [row["Source of the query"] for row in rows] == [one["source"] for one in stored]
+    assert [row["Source, as the data set names it"] for row in rows] == [
+        one["source"] for one in stored
+    ]
     for row, one in zip(rows, stored, strict=True):
         assert row["Precision at 10"].startswith(f"{100 * one['precision_at_10']['value']:.1f} %")
-        left = f"{100 * one['without_own_source']['value']:.1f} %"
-        assert row["Without cases of that source"].startswith(left)
+        points = f"{100 * one['difference']['value']:+.1f}" if "difference" in one else ""
+        assert row["Difference, points"].split(" ")[0] == points
 
 
 def test_sources_are_shown_where_they_were_measured():
+    app = opened("covid-ct")
+    assert sections.BY_SOURCE in control(app, "section").options
+    app = control(app, "protocol").select("paper").run()
+    assert sections.BY_SOURCE not in control(app, "section").options
     assert sections.BY_SOURCE not in control(opened("covid-ct-paper"), "section").options
