@@ -39,7 +39,7 @@ if archive is not None:
         st.space("small")
         st.caption(
             words.plain(
-                f"Archive {archive.name} ({archive.id}), model {model.name} "
+                f"For searches: archive {archive.name} ({archive.id}), model {model.name} "
                 f"({model.id}), {archive.bits} bits. {words.NOT_FOR_DIAGNOSIS}"
             )
         )

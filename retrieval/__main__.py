@@ -399,6 +399,7 @@ def _search(options: argparse.Namespace) -> None:
     from retrieval.archive import open_archive
     from retrieval.encoding import read_one
     from retrieval.errors import SearchError
+    from retrieval.novelty import Surroundings
     from retrieval.regions import Region
 
     if options.k < 1:
@@ -410,12 +411,15 @@ def _search(options: argparse.Namespace) -> None:
     _warn_of_looks(options.scan, scan, archive)
     model = archive.model()
     pixels = region.crop(scan.pixels, model.margin) if region else scan.pixels
-    code = model.codes(model.encode([pixels]))
+    features = model.encode([pixels])
+    code = model.codes(features)
     sha256 = "" if region else scan.sha256  # a part is not the picture it was cut from
     found = archive.search(code, sha256, options.k, without_self=options.without_self)
     if options.json:
         distance = hamming.distances(archive.codes, code)[0]
-        answer = None if region else trust.judge(archive, model, distance, sha256)
+        usual = None if region else Surroundings.of(archive, model)
+        strange = usual is not None and usual.strange(features[0])
+        answer = None if region else trust.judge(archive, model, distance, sha256, strange=strange)
         shown = found.json() if answer is None else answer.added_to(found.json())
         print(json.dumps(shown, indent=1))
         return

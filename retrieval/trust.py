@@ -34,7 +34,8 @@ class Answer:
     chances : chance of each label, or None where it is withheld.
     answered : whether the largest chance is among those of the surer 80 % of held-out queries.
     novelty : share of the held-out queries that were nearer to the archive, 0 to 1, or None;
-        novel : farther than 99 % of them, so unlike anything in the archive.
+        novel : farther than 99 % of them, or strange by its features (`novelty`), so unlike
+        anything in the archive.
     current : whether the archive still holds what the calibration was fitted with.
     why : one sentence where chances are withheld or say nothing, else empty.
     """
@@ -65,11 +66,16 @@ class Answer:
 
 
 def judge(
-    archive: Archive, model: Model, distance: npt.NDArray[np.integer], sha256: str
+    archive: Archive,
+    model: Model,
+    distance: npt.NDArray[np.integer],
+    sha256: str,
+    *,
+    strange: bool = False,
 ) -> Answer | None:
     """How far to trust one query's ranking; None if the archive has no calibration.
 
-    `distance` (n,) is the query's to every case.
+    `distance` (n,) is the query's to every case; `strange` is what `novelty` says of it.
 
     `sha256` is the query's pixel checksum: of a picture that the model was trained
     on, or that the archive holds, nothing is said.
@@ -89,7 +95,7 @@ def judge(
         chances=chances,
         answered=not abstain(calibration, chances),
         novelty=calibration.novelty(nearest),
-        novel=calibration.is_novel(nearest),
+        novel=strange or calibration.is_novel(nearest),
         current=current,
         why="" if calibration.informative else NO_INFORMATION,
     )

@@ -51,7 +51,7 @@ LAYERS = [
     {"loop"},
     {"training", "transfer"},
     {"archive", "encoding"},
-    {"around", "folding", "explain", "refining"},
+    {"around", "folding", "explain", "refining", "novelty"},
     {"covering"},
     {"indexing", "evaluation", "intake_fitting", "teaching"},
     {"scoring"},

@@ -27,6 +27,7 @@ from retrieval.folding import nearly_identical
 from retrieval.hashing import Codes, Features
 from retrieval.intake import Finding, Gate
 from retrieval.model import Model
+from retrieval.novelty import Surroundings
 from retrieval.refining import NO_EXAMPLES, Examples, Space, code_of
 from retrieval.regions import Region
 from retrieval.sandbox import Decoder
@@ -42,6 +43,7 @@ ARCHIVED = "This picture is in the archive itself"
 PART = "Only a part of the scan was asked about"
 REFINED = "The list follows your examples"
 UNLIKE = "This is not the kind of picture that this archive was measured with"
+STRANGE = "This scan looks unlike all pictures of this archive"
 
 log = logging.getLogger(__name__)
 
@@ -162,6 +164,11 @@ def _scales(archive_id: str, _archive: Archive) -> Scales:
     return Scales.of(_archive, model_of(_archive))
 
 
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _surroundings(archive_id: str, _archive: Archive) -> Surroundings | None:
+    return Surroundings.of(_archive, model_of(_archive))
+
+
 def scan(data: bytes, digest: str, frame: int | None) -> Scan:
     """The scan that is asked about, decoded once."""
     return _scan(digest, frame, data)
@@ -190,7 +197,10 @@ def withheld(query: Query, around: Around) -> str:
     kind = around.archive.about.get("modality", "")
     # also upside down or inverted: it was measured with scans the right way up
     unlike = query.finding is not None and kind and query.finding.warnings(kind)
-    return UNLIKE if unlike else ""
+    if unlike:
+        return UNLIKE
+    usual = _surroundings(around.archive.id, around.archive)
+    return STRANGE if usual is not None and usual.strange(query.features) else ""
 
 
 def kind(data: bytes, digest: str) -> str:

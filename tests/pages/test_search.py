@@ -397,6 +397,15 @@ def test_an_inverted_scan_gets_a_warning_and_no_figure():
     assert not any("On new patients" in one.value for one in app.markdown)
 
 
+def test_a_scan_unlike_the_archive_gets_no_figure_and_no_chance():
+    """A drawn X-ray among those of children: its code alone would promise 98 %."""
+    drawn = archives.open_archive("sample-xray")
+    data = drawn.picture(drawn.catalogue.entries([0])[0]).read_bytes()
+    app = uploaded(control(started(), "archive").select("pneumonia-xray").run(), data)
+    assert ranks(app) and any(one.value.startswith(engine.STRANGE) for one in app.caption)
+    assert not any("On new patients" in text or "% likely" in text for text in texts(app))
+
+
 def noise(seed=0):
     buffer = io.BytesIO()
     random = np.random.default_rng(seed)
