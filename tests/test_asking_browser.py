@@ -82,6 +82,9 @@ def test_maps_of_two_kinds_are_shown_for_a_pair_and_a_page_is_taken_away(server,
         expect(coloured).to_have_count(2)
         sources.append(coloured.first.get_attribute("src"))
     assert sources[0] != sources[1]
+    page.keyboard.press("n")
+    expect(coloured).to_have_count(0)  # not under the next case's name while its own are made
+    expect(coloured).to_have_count(2, timeout=3 * PATIENCE)
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Take away").click()
     with page.expect_download() as download:

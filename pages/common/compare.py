@@ -30,11 +30,15 @@ def _dialog(asked: engine.Query, context: Context, hits: tuple[Hit, ...]) -> Non
     if view is not None:
         name = f"{phrases.rank(chosen, context.hits)} {words.finding(chosen.entry)}"
         panes.append(viewer.Pane(title=name, alt=f"Archived case, {name}", view=view))
-    if panes:
-        viewer.show(panes, key="compare", height=HEIGHT)
-    if view is None:
-        st.info(words.NO_PICTURE, icon=":material/image_not_supported:")
-    cards.details(chosen, context)
+    # Each in a container of its own: what follows then has one place, whatever a case has to say,
+    # and nothing of the case before lingers below while this one's maps are made.
+    with st.container():
+        if panes:
+            viewer.show(panes, key="compare", height=HEIGHT)
+        if view is None:
+            st.info(words.NO_PICTURE, icon=":material/image_not_supported:")
+    with st.container():
+        cards.details(chosen, context)
     why.section(asked, context.archive, chosen)
     st.caption(f"{words.NOT_THE_SAME} {words.NOT_FOR_DIAGNOSIS}")
 
