@@ -417,9 +417,11 @@ def _search(options: argparse.Namespace) -> None:
     found = archive.search(code, sha256, options.k, without_self=options.without_self)
     if options.json:
         distance = hamming.distances(archive.codes, code)[0]
-        usual = None if region else Surroundings.of(archive, model)
-        strange = usual is not None and usual.strange(features[0])
-        answer = None if region else trust.judge(archive, model, distance, sha256, strange=strange)
+        answer = None
+        if not region and archive.calibration is not None:
+            usual = Surroundings.of(archive, model)
+            strange = usual is not None and usual.strange(features[0])
+            answer = trust.judge(archive, model, distance, sha256, strange=strange)
         shown = found.json() if answer is None else answer.added_to(found.json())
         print(json.dumps(shown, indent=1))
         return

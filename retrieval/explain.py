@@ -155,10 +155,10 @@ def empty_like(pixels: FloatImage) -> FloatImage:
     return np.full_like(pixels, pixels.mean())
 
 
-def stored_features(archive: Archive, model: Model, row: int) -> Features:
-    """Features (F,) of one case, in the order in which the model computes them."""
+def stored_features(archive: Archive, model: Model, row: int | slice) -> Features:
+    """Features (F,) of one case, or (n, F) of several, in the order the model computes them in."""
     place = {int(column): number for number, column in enumerate(archive.columns)}
-    return np.asarray(archive.features[row])[[place[int(column)] for column in model.columns]]
+    return np.asarray(archive.features[row])[..., [place[int(column)] for column in model.columns]]
 
 
 def _places(model: Model) -> npt.NDArray[np.intp]:

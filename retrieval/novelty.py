@@ -16,12 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.archive import Archive
+from retrieval.calibration import NOVEL
+from retrieval.evidence import NEIGHBOURS
+from retrieval.explain import stored_features
 from retrieval.hashing import Features
 from retrieval.metrics import Floats
 from retrieval.model import Model
 
-NEIGHBOURS = 10
-FARTHEST = 0.99  # a picture farther off than this share of the archive's own cases is strange
 FEWEST = 100  # cases, with fewer the farthest hundredth of them is no figure
 AT_ONCE = 512
 
@@ -47,19 +48,16 @@ class Surroundings:
     def of(cls, archive: Archive, model: Model) -> Surroundings | None:
         """None where a model has no such features, or an archive too few cases or patients."""
         archive.require(model)
-        held = np.asarray(model.columns)
-        columns = np.flatnonzero(held >= model.learned)
+        columns = np.flatnonzero(model.columns >= model.learned)
         if not len(columns) or len(archive) < FEWEST:
             return None
-        place = {int(column): number for number, column in enumerate(archive.columns)}
-        stored = [place[int(column)] for column in held[columns]]
-        known = np.asarray(archive.features)[:, stored].astype(np.float32)
+        known = stored_features(archive, model, slice(None))[:, columns].astype(np.float32)
         mean, spread = known.mean(axis=0), known.std(axis=0) + 1e-6
         values = (known - mean) / spread
         apart = _own_distances(values, archive.catalogue.column("patient_id"))
         if not np.isfinite(apart).all():
             return None
-        return cls(columns, mean, spread, values, float(np.quantile(apart, FARTHEST)))
+        return cls(columns, mean, spread, values, float(np.quantile(apart, NOVEL)))
 
     def distance(self, features: Features) -> float:
         """Mean distance to the nearest cases of one picture's features (F,), of this model."""

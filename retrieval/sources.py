@@ -155,12 +155,12 @@ def _group(name: str, gallery: Cases, queries: Cases, own: list[Mask]) -> Source
             control = np.mean([precision(distance[one], relevant[one]) for one in others])
             without = precision(distance[kept], relevant[kept])
             left_out.append([without, control, without - control])
-    described = name, dict(zip(labels.tolist(), counts.tolist(), strict=True))
     values = np.array(whole)[:, None]
     if left_out:
         values = np.hstack([values, left_out])
     figures = np.stack(bootstrap_interval(values, queries.patients)).T  # (1 or 4, 3)
-    return SourceGroup(*described, figures[0], float(np.mean(chance)), *figures[1:])
+    of_label = dict(zip(labels.tolist(), counts.tolist(), strict=True))
+    return SourceGroup(name, of_label, figures[0], float(np.mean(chance)), *figures[1:])
 
 
 def kept_instead(own: Mask, labels: Strings, random: np.random.Generator) -> Mask:

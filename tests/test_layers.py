@@ -51,8 +51,8 @@ LAYERS = [
     {"loop"},
     {"training", "transfer"},
     {"archive", "encoding"},
-    {"around", "folding", "explain", "refining", "novelty"},
-    {"covering"},
+    {"around", "folding", "explain", "refining"},
+    {"covering", "novelty"},
     {"indexing", "evaluation", "intake_fitting", "teaching"},
     {"scoring"},
     {

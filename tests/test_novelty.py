@@ -9,7 +9,9 @@ import pytest
 from retrieval import scans
 from retrieval.__main__ import main
 from retrieval.archive import open_archive
-from retrieval.novelty import FARTHEST, NEIGHBOURS, Surroundings, _own_distances
+from retrieval.calibration import NOVEL
+from retrieval.evidence import NEIGHBOURS
+from retrieval.novelty import Surroundings, _own_distances
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +56,7 @@ def test_drawn_x_rays_are_strange_among_childrens_and_hardly_any_test_picture_is
     assert np.mean([usual.strange(one) for one in drawn]) > 0.95
     splits, patients = (archive.catalogue.column(name) for name in ("split", "patient_id"))
     rest = splits != "test"
-    limit = np.quantile(_own_distances(usual.values[rest], patients[rest]), FARTHEST)
+    limit = np.quantile(_own_distances(usual.values[rest], patients[rest]), NOVEL)
     known = replace(usual, values=usual.values[rest], limit=float(limit))
     asked = features_of(archive, columns)[~rest]
     assert np.mean([known.strange(one) for one in asked]) < 0.03

@@ -91,8 +91,8 @@ def mostly_outside(pair: Pair, archive: Archive, names: Sequence[str]) -> str:
     first, second = (
         f"{100 * one.outside:.0f} % of it in {name}" for one, name in zip(pair, names, strict=True)
     )
-    place = "outside the lungs, on borders or on text" if _is_ct(archive) else "on borders or text"
-    return f"{place}: {first}, {second}"
+    lungs = "outside the lungs, " if _is_ct(archive) else ""
+    return f"{lungs}on borders or on text: {first}, {second}"
 
 
 def outside_of_interest(pixels: FloatImage, is_ct: bool) -> npt.NDArray[np.bool_]:

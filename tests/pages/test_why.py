@@ -16,7 +16,7 @@ def pair(first, second):
     ("name", "place"),
     [
         ("sample-ct", "outside the lungs, on borders or on text"),
-        ("sample-xray", "on borders or text"),
+        ("sample-xray", "on borders or on text"),
     ],
 )
 def test_the_place_and_both_shares_are_said(name, place):
