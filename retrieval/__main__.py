@@ -207,7 +207,8 @@ def _add_training(command: argparse.ArgumentParser, out: str) -> None:
     command.add_argument("folder", type=Path, help="with images.csv, or one sub-folder a label")
     command.add_argument("--out", type=Path, required=True, help=out)
     command.add_argument("--split", type=_words, help="splits to fit on (default: train)")
-    command.add_argument("--encoder", default="paper", help="paper, lite (pretrained) or small")
+    names = "paper, or small; lite or lite-inner (pretrained)"
+    command.add_argument("--encoder", default="paper", help=names)
     command.add_argument("--bits", type=int, default=64, help="code length, a multiple of 8")
     command.add_argument("--criterion", default="MID", help="mRMR criterion: MID, MIQ or FCQ")
     command.add_argument("--modality", default="CT", choices=("CT", "X-ray"))

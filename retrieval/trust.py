@@ -47,6 +47,16 @@ class Answer:
     current: bool
     why: str
 
+    def chance_of(self, label: str) -> float | None:
+        """Chance that a hit with this label has the query's; None where it would mislead.
+
+        That is: where it is withheld, uncertain beside most, of another archive, or of a
+        query that is unlike anything in this one.
+        """
+        if not (self.answered and self.chances and self.current) or self.novel:
+            return None
+        return self.chances.get(label, 0.0)
+
     def json(self) -> Json:
         """As `search --json` prints it under `trust`."""
         return {
@@ -59,9 +69,8 @@ class Answer:
         }
 
     def added_to(self, found: Json) -> Json:
-        """The output of a search with `trust`, and the chance of each hit's label."""
-        known = self.chances or {}
-        hits = [{**hit, "chance": known.get(hit["label"])} for hit in found["hits"]]
+        """The output of a search with `trust`, and what `chance_of` says of each hit."""
+        hits = [{**hit, "chance": self.chance_of(hit["label"])} for hit in found["hits"]]
         return {**found, "hits": hits, "trust": self.json()}
 
 

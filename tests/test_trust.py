@@ -178,6 +178,15 @@ def test_an_uninformative_calibration_answers_nobody(own, tmp_path):
     assert not answer.answered and answer.why == trust.NO_INFORMATION
 
 
+@pytest.mark.parametrize(
+    "changes", [{"answered": False}, {"novel": True}, {"current": False}, {"chances": None}]
+)
+def test_no_hit_gets_a_chance_that_would_mislead(changes):
+    sure = trust.Answer({"a": 0.9, "b": 0.1}, True, 0.5, False, True, "")
+    assert [sure.chance_of(label) for label in ("a", "b", "c")] == [0.9, 0.1, 0.0]
+    assert replace(sure, **changes).chance_of("a") is None
+
+
 def test_search_json_gains_chances_and_keeps_its_keys(own, world, tmp_path, capsys):
     scan = fresh_scan(tmp_path)
     outputs = []
@@ -191,8 +200,9 @@ def test_search_json_gains_chances_and_keeps_its_keys(own, world, tmp_path, caps
         "answered", "novelty", "novel", "chances", "fitted_on_this_archive", "why",
     }  # fmt: skip
     assert sum(answer["chances"].values()) == pytest.approx(1)
+    stated = answer["answered"] and not answer["novel"]
     assert [hit.pop("chance") for hit in gained["hits"]] == [
-        answer["chances"][hit["label"]] for hit in plain["hits"]
+        answer["chances"][hit["label"]] if stated else None for hit in plain["hits"]
     ]
     assert (gained["query"], gained["hits"]) == (plain["query"], plain["hits"])
     assert gained["query"]["sha256"] == scan.sha256

@@ -95,9 +95,7 @@ def _numbers(hit: Hit, context: Context) -> list[str]:
 
 def chance_of(hit: Hit, answer: Answer | None) -> float | None:
     """Calibrated chance that a hit has the query's finding; None where it would mislead."""
-    if answer is None or not (answer.answered and answer.chances and answer.current):
-        return None
-    return None if answer.novel else answer.chances.get(hit.entry.label, 0.0)
+    return None if answer is None else answer.chance_of(hit.entry.label)
 
 
 def _missing(archive: Archive) -> None:

@@ -50,7 +50,7 @@ def section(archive: Archive, rows: tuple[int, int], names: tuple[str, str]) -> 
     with right:
         st.markdown(f"**{count} of {archive.bits} bits differ.** {MEANING}")
         st.caption(CAVEAT)
-        if where := maps.mostly_outside(pair, archive, names):
+        if where := maps.mostly_outside(pair, names):
             st.warning(
                 f"Most of the difference comes from {where}. The network may tell these two "
                 "apart by other things than what the lungs show.",

@@ -30,12 +30,13 @@ class Shown:
     """One picture of a pair with its evidence.
 
     picture : uint8 (H, W); evidence : float32 (h, w), over the whole picture; outside : the
-        share of it on borders and text, or outside the lungs of a CT slice.
+        share of it on borders and text, or outside the lungs where `lungs` were found.
     """
 
     picture: npt.NDArray[np.uint8]
     evidence: FloatImage
     outside: float
+    lungs: bool
 
 
 Pair = tuple[Shown, Shown]
@@ -44,8 +45,11 @@ Made = TypeVar("Made")
 
 def shown(scan: Scan, evidence: FloatImage, archive: Archive) -> Shown:
     """A scan of an archive's kind and its map (h, w), ready to be drawn."""
-    outside = outside_of_interest(scan.pixels, _is_ct(archive))
-    return Shown(scan.preview(768), evidence, heat.share_within(evidence, outside))
+    is_ct = archive.about.get("modality", "") == "CT"
+    lungs = heat.lungs_of_slice(scan.pixels) if is_ct else None
+    outside = outside_of_interest(scan.pixels, lungs)
+    share = heat.share_within(evidence, outside)
+    return Shown(scan.preview(768), evidence, share, lungs is not None)
 
 
 def draw(pair: Pair, names: Sequence[str], alts: Sequence[str]) -> None:
@@ -81,7 +85,7 @@ def unavailable() -> None:
     st.info("The maps need both pictures on this machine.", icon=":material/image_not_supported:")
 
 
-def mostly_outside(pair: Pair, archive: Archive, names: Sequence[str]) -> str:
+def mostly_outside(pair: Pair, names: Sequence[str]) -> str:
     """What lies where and how much of it, if most of one's evidence is not on what is asked about.
 
     names : of the two pictures, as they stand in the middle of a sentence.
@@ -91,16 +95,13 @@ def mostly_outside(pair: Pair, archive: Archive, names: Sequence[str]) -> str:
     first, second = (
         f"{100 * one.outside:.0f} % of it in {name}" for one, name in zip(pair, names, strict=True)
     )
-    lungs = "outside the lungs, " if _is_ct(archive) else ""
+    lungs = "outside the lungs, " if any(one.lungs for one in pair) else ""
     return f"{lungs}on borders or on text: {first}, {second}"
 
 
-def outside_of_interest(pixels: FloatImage, is_ct: bool) -> npt.NDArray[np.bool_]:
-    """Borders and text of a picture (H, W), and of a CT slice all but roughly the lungs."""
+def outside_of_interest(
+    pixels: FloatImage, lungs: npt.NDArray[np.bool_] | None
+) -> npt.NDArray[np.bool_]:
+    """Borders and text of a picture (H, W), and all but its `lungs` (H, W) where they are known."""
     outside = find_margins(pixels) | find_marks(pixels) | heat.frame_of(pixels.shape, FRAME)
-    lungs = heat.lungs_of_slice(pixels) if is_ct else None
     return outside if lungs is None else outside | ~lungs
-
-
-def _is_ct(archive: Archive) -> bool:
-    return archive.about.get("modality", "") == "CT"

@@ -49,16 +49,16 @@ def _maps(archive: Archive, hit: Hit, agreement: Agreement) -> None:
         found = maps.attempted(lambda: _traced(how, archive, hit, agreement), archive)
     if found is not None:
         with place.container():
-            _drawn(how, archive, found)
+            _drawn(how, found)
 
 
-def _drawn(how: str, archive: Archive, found: maps.Pair) -> None:
+def _drawn(how: str, found: maps.Pair) -> None:
     names = ("Your scan", "Archived case")
     maps.draw(
         found, names, [f"{name}, coloured where the agreeing bits come from" for name in names]
     )
     st.caption(f"{traces.MEANING[how]} It shows what the network used, not where disease is.")
-    if where := maps.mostly_outside(found, archive, ("your scan", "the archived case")):
+    if where := maps.mostly_outside(found, ("your scan", "the archived case")):
         st.warning(
             f"Most of the agreement comes from {where}. These two may be alike for other reasons "
             "than what the lungs show.",

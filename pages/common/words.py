@@ -112,11 +112,11 @@ ARCHIVES = {
     "sample-xray-paper": "Synthetic X-ray sample, paper's network",
 }
 SCANS = {"CT": "chest CT slice", "X-ray": "chest X-ray"}
+LITE = "EfficientNet-Lite0 from ImageNet weights"
+A_QUARTER = ": a quarter of the bits trained here, the others not"
 NETWORKS = {
-    "lite": "EfficientNet-Lite0 from ImageNet weights: a quarter of the bits trained here, the "
-    "others not",
-    "lite-inner": "EfficientNet-Lite0 from ImageNet weights, borders left out: a quarter of the "
-    "bits trained here, the others not",
+    "lite": LITE + A_QUARTER,
+    "lite-inner": LITE + ", borders left out" + A_QUARTER,
     "paper": "The paper's 13 layers",
     "small": "The paper's 13 layers on a smaller input",
 }

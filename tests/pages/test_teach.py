@@ -82,8 +82,8 @@ def test_after_look_alikes_the_bits_that_differ_are_traced():
 
 @pytest.mark.parametrize("outside", [0.4, 0.6])
 def test_most_of_the_difference_outside_the_lungs_is_warned_of(monkeypatch, outside):
-    picture = np.zeros((8, 8), np.uint8)
-    first, second = (maps.Shown(picture, np.ones((2, 2), np.float32), o) for o in (outside, 0.2))
+    picture, evidence = np.zeros((8, 8), np.uint8), np.ones((2, 2), np.float32)
+    first, second = (maps.Shown(picture, evidence, o, True) for o in (outside, 0.2))
     monkeypatch.setattr(differing, "_traced", lambda *_: (3, (first, second)))
     app = answered(session("look-alikes"), "look-alikes")
     app = toggle(app, differing.KEY).set_value(True).run()

@@ -1,29 +1,38 @@
 """What is said of a map whose evidence lies where nobody asked."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from pages.common import maps
+from pages.common import maps, pictures
 from retrieval.archive import open_archive
 
 
-def pair(first, second):
+def pair(first, second, lungs=True):
     picture, evidence = np.zeros((8, 8), np.uint8), np.ones((2, 2), np.float32)
-    return tuple(maps.Shown(picture, evidence, outside) for outside in (first, second))
+    return tuple(maps.Shown(picture, evidence, outside, lungs) for outside in (first, second))
 
 
 @pytest.mark.parametrize(
-    ("name", "place"),
-    [
-        ("sample-ct", "outside the lungs, on borders or on text"),
-        ("sample-xray", "on borders or on text"),
-    ],
+    ("lungs", "place"),
+    [(True, "outside the lungs, on borders or on text"), (False, "on borders or on text")],
 )
-def test_the_place_and_both_shares_are_said(name, place):
-    archive = open_archive(name)
-    said = maps.mostly_outside(pair(0.724, 0.31), archive, ("your scan", "the archived case"))
+def test_the_place_and_both_shares_are_said(lungs, place):
+    said = maps.mostly_outside(pair(0.724, 0.31, lungs), ("your scan", "the archived case"))
     assert said == f"{place}: 72 % of it in your scan, 31 % of it in the archived case"
 
 
 def test_nothing_is_said_while_most_of_both_lies_where_it_should():
-    assert maps.mostly_outside(pair(0.5, 0.1), open_archive("sample-ct"), ("A", "B")) == ""
+    assert maps.mostly_outside(pair(0.5, 0.1), ("A", "B")) == ""
+
+
+@pytest.mark.parametrize("name", ["sample-ct", "sample-xray"])
+def test_lungs_count_only_where_they_were_found(name):
+    archive = open_archive(name)
+    evidence = np.ones((2, 2), np.float32)
+    entries = archive.catalogue.entries(list(range(3)))
+    drawn = [pictures.case_scan(archive, entry) for entry in entries]
+    assert all(maps.shown(scan, evidence, archive).lungs == (name == "sample-ct") for scan in drawn)
+    flat = replace(drawn[0], pixels=np.full((64, 64), 0.5, np.float32))
+    assert not maps.shown(flat, evidence, archive).lungs
