@@ -1,7 +1,7 @@
 """Curves of an evaluation for print: black on white, told apart without colour.
 
 Each takes a result as `evaluate --json` (or `lengths`, `audit`) writes it and gives a
-figure; `rows_of` gives its figures as a table. Colours are those of Okabe and Ito.
+figure; `rows_of` gives its figures as a table. Colours are those of the screen.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from retrieval import colours
 from retrieval.printing import as_bytes, print_style
 from retrieval.storage import Json
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 FIRST, LAST = 5, 50  # matches shown, as the source paper counts
 SIZE = (6.3, 3.9)  # inches: the width of a page's text
-COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7")
+COLOURS = (colours.ALL_QUERIES, *colours.LABELS)
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 MARKERS = ("o", "s", "^", "D", "v")
 NAMES = {

@@ -10,6 +10,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
+from pages.common import palette
 from retrieval import booklet, curves, printing, results
 from retrieval.__main__ import main
 from retrieval.errors import SettingError
@@ -28,6 +29,14 @@ def test_the_drawn_line_is_the_result(result):
     wanted = [result["at_k"][str(k)]["precision"]["value"] for k in range(5, 51)]
     np.testing.assert_array_equal(line.get_xdata(), np.arange(5, 51))
     np.testing.assert_array_equal(line.get_ydata(), wanted)
+
+
+def test_findings_have_the_colours_of_the_screen(result):
+    lines = {line.get_label(): line for line in curves.precision(result).axes[0].lines}
+    labels = sorted(result["per_label"])
+    for label, colour in zip(labels, palette.LABELS, strict=False):
+        assert lines[f"Queries: {label}"].get_color() == colour
+    assert lines["All queries"].get_color() == palette.ALL_QUERIES
 
 
 def test_lines_differ_without_colour(result):
