@@ -7,7 +7,17 @@ from pathlib import Path
 
 from retrieval.asking_tables import asking_tables, tradeoff_table
 from retrieval.errors import EvaluationError
-from retrieval.results import AUDITS, INTAKE, LENGTHS, PRINTED, SOURCES, TRADEOFFS, read_result
+from retrieval.results import (
+    AUDITS,
+    FROZEN,
+    INTAKE,
+    LENGTHS,
+    PRINTED,
+    SOURCES,
+    TRADEOFFS,
+    audits,
+    read_result,
+)
 from retrieval.storage import replace_bytes
 from retrieval.tables import (
     audit_table,
@@ -57,7 +67,9 @@ def _named(table: str) -> str:
     if table.startswith(LENGTHS):
         return lengths_tables(read_result(table))
     if table.startswith(AUDITS):
-        return audit_table(read_result(table))
+        untrained = f"{table}{FROZEN}"
+        beside = read_result(untrained) if untrained in audits() else None
+        return audit_table(read_result(table), beside)
     if table.startswith(TRADEOFFS):
         return tradeoff_table(read_result(table))
     if table.startswith(SOURCES):

@@ -16,6 +16,7 @@ AUDITS = "audit/"  # of the answers to changed pictures
 SOURCES = "sources/"  # of queries by where they come from
 TRADEOFFS = "tradeoff/"  # of label against likeness
 SEEDS = "seeds/"  # of repetitions with other seeds, NAME-SEED
+FROZEN = "-frozen"  # ends the name of what was measured of features that nothing was taught
 INTAKE = "intake"  # of the input checks
 FAITHFUL = "faithfulness/"  # of the maps of evidence
 MAPS = {"exact": "by exact shares", "covering": "by covering"}  # as its tables call them

@@ -17,6 +17,7 @@ TABLES = {
     "covid-ct-frozen-official": "ImageNet features as they are, as codes, on COVID-CT (official)",
     "covid-ct-paper-official": "`ct-paper` on COVID-CT, new patients (official test split)",
     "pneumonia-xray-official": "`xray` on pneumonia X-rays, new patients (official test split)",
+    "pneumonia-xray-frozen-official": "ImageNet features as they are, as codes, on the X-rays",
     "pneumonia-xray-paper-official": "`xray-paper` on pneumonia X-rays, new patients (official)",
     "covid-ct-paper": "`ct`, the source paper's protocol: in-sample, finds itself",
     "covid-ct-paper-paper": "`ct-paper`, the source paper's protocol: in-sample, finds itself",
@@ -180,8 +181,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([lines[0], f"|{'---|' * len(head)}", *lines[1:]])
 
 
-def audit_table(result: Json) -> str:
-    """A Markdown table of what changes of the queries' pictures do to P@10."""
+def audit_table(result: Json, untrained: Json | None = None) -> str:
+    """A Markdown table of what changes of the queries' pictures do to P@10.
+
+    `untrained` : the same audit of the network's features before it was trained, for comparison.
+    """
     head = [
         "Change of the query's picture",
         "P@10",
@@ -190,26 +194,33 @@ def audit_table(result: Json) -> str:
         "Kept of the first 10",
     ]
     unchanged = result["unchanged"]
+    first = [
+        "None",
+        interval(unchanged["precision_at_10"]),
+        "",
+        interval(unchanged["balanced_at_10"]),
+        "",
+    ]
     rows = [
         [
-            "None",
-            interval(unchanged["precision_at_10"]),
-            "",
-            interval(unchanged["balanced_at_10"]),
-            "",
+            effect["description"].rstrip("."),
+            interval(effect["precision_at_10"]),
+            difference(effect["difference"]),
+            interval(effect["balanced_at_10"]),
+            _kept(effect),
         ]
+        for effect in result["changes"].values()
     ]
-    for effect in result["changes"].values():
-        rows.append(
-            [
-                effect["description"].rstrip("."),
-                interval(effect["precision_at_10"]),
-                difference(effect["difference"]),
-                interval(effect["balanced_at_10"]),
-                f"{effect['overlap_at_10']['value']:.3f}",
-            ]
-        )
-    return table(head, rows)
+    if untrained is not None:
+        head.append("Kept by ImageNet's features")
+        first.append("")
+        for row, name in zip(rows, result["changes"], strict=True):
+            row.append(_kept(untrained["changes"][name]))
+    return table(head, [first, *rows])
+
+
+def _kept(effect: Json) -> str:
+    return f"{effect['overlap_at_10']['value']:.3f}"
 
 
 def similarity_table() -> str:

@@ -115,3 +115,22 @@ def test_every_pin_is_exact():
         for line in (ROOT / file).read_text().splitlines():
             if line and not line.startswith("#"):
                 assert line.count("==") == 1, f"{file}: {line}"
+
+
+def audited(kept):
+    """An audit in small whose overlap says which it is."""
+    figure = {"value": 0.5, "low": 0.4, "high": 0.6}
+    unchanged = {"precision_at_10": figure, "balanced_at_10": figure}
+    effect = {
+        "description": "Turned.", "difference": figure, **unchanged,
+        "overlap_at_10": {**figure, "value": kept},
+    }  # fmt: skip
+    return {"balanced_chance": 0.5, "unchanged": unchanged, "changes": {"turn": effect}}
+
+
+def test_an_audit_stands_beside_that_of_features_that_nothing_was_taught():
+    head, _, none, turned = tables.audit_table(audited(0.25), audited(0.75)).splitlines()
+    assert head.endswith("| Kept of the first 10 | Kept by ImageNet's features |")
+    assert none.endswith("|  |  |") and turned.endswith("| 0.250 | 0.750 |")
+    alone = tables.audit_table(audited(0.25)).splitlines()
+    assert alone[0].endswith("| Kept of the first 10 |") and alone[3].endswith("| 0.250 |")
