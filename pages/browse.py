@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.common import atlas, choices, filters, words
+from pages.common import atlas, choices, filters
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
     archive = choices.archive()
@@ -10,8 +10,8 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         filters.control(archive)
 if archive is not None and archive.points is None:
     st.info(
-        "This archive has no map of its present cases; make one with "
-        f"`python -m retrieval layout {words.plain(archive.name, 40)}`.",
+        "This archive has no map of its present cases. Whoever keeps it makes one with "
+        "`python -m retrieval layout` and the archive's folder.",
         icon=":material/scatter_plot:",
     )
 elif archive is not None:

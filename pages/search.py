@@ -59,6 +59,7 @@ else:
     context = cards.Context(
         archive,
         around.hits(k, mask),
+        len(archive) if mask is None else int(mask.sum()),
         None if withheld else engine.judged(found, around),
         withheld,
         partial(compare.show, found),

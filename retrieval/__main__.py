@@ -10,7 +10,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -368,24 +368,26 @@ def _add(options: argparse.Namespace) -> None:
     known = open_archive(options.archive).labels
     with _decoder() as decoder:
         archive = indexing.add(options.archive, options.files, options.label, read=decoder.read)
-        for file in options.files:
-            _warn_of_looks(file, decoder.read(file), archive)
+        _warn_of_looks(((file, decoder.read(file)) for file in options.files), archive)
     if options.label.strip() not in known:
         print(f"{options.label} is a new label; known before: {', '.join(known)}.", file=sys.stderr)
     print(f"Archive {archive.name} ({archive.id}) holds {len(archive)} cases.")
 
 
-def _warn_of_looks(file: Path, scan: Scan, archive: Archive) -> None:
-    """Say on stderr where a picture does not look like what the archive holds."""
+def _warn_of_looks(pictures: Iterable[tuple[Path, Scan]], archive: Archive) -> bool:
+    """Say on stderr where one does not look like what the archive holds; whether any was said."""
     from retrieval.intake import Gate
 
+    said = False
     try:
-        looks = Gate.load().check(scan.pixels)
+        gate = Gate.load()
+        for file, scan in pictures:
+            for warning in gate.check(scan.pixels).warnings(archive.about["modality"]):
+                print(f"{file.name}: {warning}", file=sys.stderr)
+                said = True
     except RetrievalError as error:  # it warns, and stops nothing
         print(error, file=sys.stderr)
-    else:
-        for warning in looks.warnings(archive.about["modality"]):
-            print(f"{file.name}: {warning}", file=sys.stderr)
+    return said
 
 
 def _remove(options: argparse.Namespace) -> None:
@@ -409,7 +411,7 @@ def _search(options: argparse.Namespace) -> None:
     archive = open_archive(options.archive)
     with _decoder() as decoder:
         scan = read_one(options.scan, decoder.read)
-    _warn_of_looks(options.scan, scan, archive)
+    unlike = _warn_of_looks([(options.scan, scan)], archive)
     model = archive.model()
     pixels = region.crop(scan.pixels, model.margin) if region else scan.pixels
     features = model.encode([pixels])
@@ -422,7 +424,7 @@ def _search(options: argparse.Namespace) -> None:
         if not region and archive.calibration is not None:
             usual = Surroundings.of(archive, model)
             strange = usual is not None and usual.strange(features[0])
-            answer = trust.judge(archive, model, distance, sha256, strange=strange)
+            answer = trust.judge(archive, model, distance, sha256, unlike=unlike, strange=strange)
         shown = found.json() if answer is None else answer.added_to(found.json())
         print(json.dumps(shown, indent=1))
         return

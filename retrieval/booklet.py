@@ -13,6 +13,7 @@ from PIL import Image
 
 from retrieval import curves
 from retrieval.errors import SettingError
+from retrieval.metrics import NAMES
 from retrieval.printing import PAGES, as_bytes, as_pdf, print_style
 from retrieval.storage import Json
 
@@ -24,14 +25,6 @@ MEANINGS = {
     "cross-fitted": "Cross-fitted: each fold of patients is asked of a model of the other folds.",
     "own-patient-out": "A query's own picture and patient are left out; the model may know it.",
     "paper": "The source paper's protocol: in-sample, the query finds itself. It flatters.",
-}
-
-SHORT = {
-    "precision": "Precision",
-    "recall": "Recall",
-    "f_score": "F-score",
-    "ap": "AP",
-    "ap_paper": "AP (paper's)",
 }
 
 Row = tuple[str, ...]
@@ -60,7 +53,7 @@ def report(
             _with_figure("Precision against recall", curves.precision_recall, result, size),
             _with_table(
                 "Figures by number of matches, in percent",
-                ("k", *(SHORT[name] for name in curves.measured(result))),
+                ("k", *(NAMES[name] for name in curves.measured(result))),
                 curves.shown_rows(result, TABLE),
                 size,
             ),

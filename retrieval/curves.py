@@ -6,8 +6,6 @@ figure; `rows_of` gives its figures as a table. Colours are those of the screen.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -15,8 +13,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from retrieval import colours
+from retrieval import colours, spreadsheet
 from retrieval.printing import as_bytes, print_style
+from retrieval.reliability import CURVES as OF_TRUST
 from retrieval.storage import Json
 
 if TYPE_CHECKING:
@@ -185,10 +184,7 @@ def rows_of(result: Json, ks: Sequence[int] = tuple(range(1, 101))) -> Rows:
 
 def as_csv(head: Sequence[str], rows: Rows) -> bytes:
     """A table as CSV."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerows([head, *rows])
-    return out.getvalue().encode("utf-8-sig")
+    return spreadsheet.as_csv([head, *rows])
 
 
 def as_latex(head: Sequence[str], rows: Rows) -> bytes:
@@ -257,7 +253,6 @@ DRAWINGS = {
     "reliability": reliability,
     "coverage": coverage,
 }
-OF_TRUST = ("reliability", "coverage")
 
 
 def drawable(result: Json) -> list[str]:

@@ -21,7 +21,7 @@ SPLITS = ("train", "val", "test")
 
 _SPLIT_WORDS = (*SPLITS, UNUSED)
 _REQUIRED = ("file", "label")
-_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm"})
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm"})
 
 Row = Mapping[str, str]
 
@@ -216,7 +216,7 @@ def _refuse_patient_overlap(root: Path, cases: Iterable[Case]) -> None:
 
 def _cases_of_label_folders(root: Path) -> list[Case]:
     visible = _visible(root)
-    loose = [path.name for path in visible if path.suffix.lower() in _SUFFIXES and path.is_file()]
+    loose = [path.name for path in visible if path.suffix.lower() in SUFFIXES and path.is_file()]
     if loose:
         raise DataError(
             f"{root} holds {_count(loose, 'picture')} without a label, first {loose[0]}; "
@@ -269,7 +269,7 @@ def _is_file(path: Path) -> bool:
 def _looks_like_picture(path: Path) -> bool:
     suffix = path.suffix.lower()
     # A DICOM file is often named by its UID, whose last number only looks like an extension.
-    return not suffix or suffix in _SUFFIXES or suffix[1:].isdigit()
+    return not suffix or suffix in SUFFIXES or suffix[1:].isdigit()
 
 
 def _splits_of(cases: Iterable[Case]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from retrieval.errors import DataError
+from retrieval.greys import FloatImage
 from retrieval.hashing import Features
 from retrieval.model import Model
 from retrieval.scans import Scan, check_searchable, named
@@ -24,14 +25,18 @@ def read_one(path: Path, read: Reader) -> Scan:
     return scan
 
 
-def read_all(paths: Sequence[Path], read: Reader, progress: Progress | None = None) -> list[Scan]:
-    """Decode every file, in order."""
-    scans = []
+def read_pixels(
+    paths: Sequence[Path], read: Reader, progress: Progress | None = None
+) -> tuple[list[FloatImage], list[str]]:
+    """Pixels, each (H, W) in [0, 1], and their checksums of every file; all are held at once."""
+    pixels, checksums = [], []
     for done, path in enumerate(paths, start=1):
-        scans.append(read_one(path, read))
+        scan = read_one(path, read)
+        pixels.append(scan.pixels)
+        checksums.append(scan.sha256)
         if progress is not None:
             progress(done, len(paths))
-    return scans
+    return pixels, checksums
 
 
 def encode_all(

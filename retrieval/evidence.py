@@ -31,6 +31,7 @@ class Evidence:
     distances : uint16 (n, gallery), differing bits out of `bits`.
     allowed : bool (n, gallery), False for the query's own patient and own picture.
     gallery_labels : (gallery,); labels, patients, pictures : (n,), pictures being ids.
+    recipe : of the models of a cross-fit (`model.recipe_id`); empty where there is one model.
     """
 
     bits: int
@@ -40,6 +41,7 @@ class Evidence:
     labels: Strings
     patients: Strings
     pictures: Strings
+    recipe: str = ""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -85,7 +87,8 @@ class Evidence:
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 found = {field.name: arrays[field.name] for field in fields(cls)}
-            evidence = cls(**{**found, "bits": int(found["bits"])})
+            plain = {"bits": int(found["bits"]), "recipe": str(found["recipe"])}
+            evidence = cls(**{**found, **plain})
             sound = evidence._is_sound()
         except (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile):
             sound = False
@@ -112,6 +115,7 @@ class Evidence:
             self.labels[mask],
             self.patients[mask],
             self.pictures[mask],
+            self.recipe,
         )
 
 

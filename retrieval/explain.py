@@ -157,11 +157,9 @@ def empty_like(pixels: FloatImage) -> FloatImage:
 
 def stored_features(archive: Archive, model: Model, row: int | slice) -> Features:
     """Features (F,) of one case, or (n, F) of several, in the order the model computes them in."""
-    place = {int(column): number for number, column in enumerate(archive.columns)}
-    return np.asarray(archive.features[row])[..., [place[int(column)] for column in model.columns]]
+    return np.asarray(archive.features[row])[..., hashing.places(archive.columns, model.columns)]
 
 
 def _places(model: Model) -> npt.NDArray[np.intp]:
     """Where among the computed features each bit's stands."""
-    place = {int(column): row for row, column in enumerate(model.columns)}
-    return np.array([place[int(column)] for column in model.ranking[: model.bits]], dtype=np.intp)
+    return hashing.places(model.columns, model.ranking[: model.bits])

@@ -21,6 +21,15 @@ ROUNDING = 1e-9
 CENTRAL = 0.10  # share of the ranks around the median in which a threshold may lie
 
 
+def places(held: npt.NDArray[np.integer], wanted: npt.NDArray[np.integer]) -> npt.NDArray[np.intp]:
+    """Where each wanted column (k,) stands among those held (n,); SelectionError if one is not."""
+    place = {column: number for number, column in enumerate(held.tolist())}
+    try:
+        return np.array([place[column] for column in wanted.tolist()], dtype=np.intp)
+    except KeyError as missing:
+        raise SelectionError(f"Feature {missing} is not among the {len(held)} at hand.") from None
+
+
 def fit_thresholds(
     features: npt.NDArray[np.floating], labels: Sequence[str] | None = None
 ) -> npt.NDArray[np.float32]:

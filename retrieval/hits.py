@@ -58,11 +58,6 @@ class Hits:
         ]
         return {"query": {"sha256": self.sha256}, "hits": hits}
 
-    def first(self, k: int) -> Hits:
-        """The nearest k of these hits, without another search."""
-        rest = self.hits[k : k + 1]
-        return Hits(self.hits[:k], self.sha256, rest[0].distance if rest else self.beyond)
-
 
 def ranked(
     found: Sequence[tuple[int, int]],

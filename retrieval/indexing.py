@@ -39,7 +39,7 @@ from retrieval.datasets import Folder, patient_group
 from retrieval.encoding import Progress, Reader
 from retrieval.errors import ArchiveError
 from retrieval.hashing import Codes, Features
-from retrieval.layout import layout
+from retrieval.layout import MOST, layout
 from retrieval.model import ID_LENGTH, Model
 from retrieval.scans import Scan
 
@@ -83,8 +83,9 @@ def index(
     codes = model.codes(features)
     about, writers = _content(about, codes, features, entries)
     order = sorted(range(len(entries)), key=lambda row: entries[row].id)
-    writers |= _layout_writer(codes[order])
-    about[LAYOUT_OF] = about["id"]
+    if len(codes) <= MOST:
+        writers |= _layout_writer(codes[order])
+        about[LAYOUT_OF] = about["id"]
     storage.create(out, MANIFEST, about, writers, copies if pictures == "copy" else None)
     return archives.open_archive(out)
 
@@ -97,16 +98,17 @@ def add(where: Path, files: Sequence[Path], label: str, *, read: Reader = scans.
     label = label.strip()
     if not label:
         raise ArchiveError("New pictures need a label; give one with --label.")
-    decoded = encoding.read_all(files, read)
     with _changing(where) as archive:
         model = archive.model()
-        _refuse_known(archive, files, decoded)
         _require_same_features(archive, model)
-        features = model.encode([scan.pixels for scan in decoded])
-        for scan in decoded:
-            _keep_copy(archive.folder, scan)
+        features, checksums = encoding.encode_all(files, model, read)
+        _refuse_known(archive, files, checksums)
+        for path in files:  # decoded again: all of them at once might not fit in memory
+            _keep_copy(archive.folder, read(path))
         held = archive.catalogue.entries()
-        fresh = _with_ids([_added(scan, label) for scan in decoded], {entry.id for entry in held})
+        fresh = _with_ids(
+            [_added(sha256, label) for sha256 in checksums], {entry.id for entry in held}
+        )
         return _rewrite(
             archive,
             np.concatenate([archive.codes, model.codes(features)]),
@@ -138,6 +140,10 @@ def remove(where: Path, ids: Iterable[str]) -> Archive:
 def lay_out(where: Path) -> Archive:
     """Make an archive's map anew, for the cases that it holds now."""
     with _changing(where) as archive:
+        if len(archive) > MOST:
+            raise ArchiveError(
+                f"Archive {archive.name} holds {len(archive)} cases; a map shows {MOST} at most."
+            )
         about = {**archive.about, LAYOUT_OF: archive.id}
         storage.update(archive.folder, MANIFEST, about, _layout_writer(np.asarray(archive.codes)))
         return archives.open_archive(archive.folder)
@@ -238,17 +244,17 @@ def _with_ids(entries: Sequence[Entry], taken: set[str]) -> list[Entry]:
     return numbered
 
 
-def _added(scan: Scan, label: str) -> Entry:
-    group, file = patient_group("", scan.sha256), _copy_name(scan.sha256)
-    return Entry("", scan.sha256, label, group, "", "", "added", "", "", file)
+def _added(sha256: str, label: str) -> Entry:
+    group, file = patient_group("", sha256), _copy_name(sha256)
+    return Entry("", sha256, label, group, "", "", "added", "", "", file)
 
 
-def _refuse_known(archive: Archive, files: Sequence[Path], decoded: Sequence[Scan]) -> None:
+def _refuse_known(archive: Archive, files: Sequence[Path], checksums: Sequence[str]) -> None:
     seen: set[str] = set()
-    for path, scan in zip(files, decoded, strict=True):
-        if scan.sha256 in seen or archive.catalogue.positions_of(scan.sha256):
+    for path, sha256 in zip(files, checksums, strict=True):
+        if sha256 in seen or archive.catalogue.positions_of(sha256):
             raise ArchiveError(f"{path.name} is in archive {archive.name} already; leave it out.")
-        seen.add(scan.sha256)
+        seen.add(sha256)
 
 
 def _copy_name(sha256: str) -> str:

@@ -15,16 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval import intake
-from retrieval.datasets import Case, patient_group, read_folder
+from retrieval.datasets import SUFFIXES, Case, patient_group, read_folder
 from retrieval.encoding import Reader
-from retrieval.errors import DataError, ModelError
+from retrieval.errors import DataError, ModelError, SettingError
 from retrieval.intake import CLASSES, FAULTS, KINDS, Gate
 from retrieval.metrics import Floats
 from retrieval.model import ID_LENGTH
 from retrieval.poses import FloatImage, cut_closely, framed, posed, titled, varied
 from retrieval.storage import Json, require_free
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm"})
 MOST = 500  # pictures of one source
 DIRECTIONS = 256
 FLOOR = 0.1  # added to every variance; features have spread 1 over all classes
@@ -236,6 +235,8 @@ def fit(
     from retrieval.encoder import StillView
 
     require_free(out, ModelError)
+    if seed < 0:
+        raise SettingError(f"A seed must be 0 or more, not {seed}.")
     _require_enough(sources)
     sources = [source.at_most(MOST, seed) for source in sources]
     rows, ids = collect(sources, StillView.load().pooled, read=read, seed=seed, progress=progress)

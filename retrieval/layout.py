@@ -15,6 +15,7 @@ from retrieval import hamming
 from retrieval.hashing import Codes
 
 FEWEST = 8  # cases; fewer need no map
+MOST = 20_000  # cases; more would take gigabytes: every distance to every other is held at once
 PERPLEXITY = 30.0
 NEAREST = 10
 

@@ -22,7 +22,7 @@ from retrieval import evaluation, hamming, storage
 from retrieval import model as models
 from retrieval.datasets import Folder, patient_group, read_folder
 from retrieval.encoder import FloatImage
-from retrieval.encoding import read_all
+from retrieval.encoding import read_pixels
 from retrieval.errors import DataError, ModelError, SettingError, TrainingError
 from retrieval.evaluation import Cases, Evaluation
 from retrieval.evidence import Evidence
@@ -160,14 +160,13 @@ def _read(
     folder = training_split(read_folder(root), splits)
     paths = [folder.path(case) for case in folder.cases]
     with Decoder() as decoder:
-        scans = read_all(paths, decoder.read, progress("Read"))
-    checksums = [scan.sha256 for scan in scans]
+        pixels, checksums = read_pixels(paths, decoder.read, progress("Read"))
     groups = [
         patient_group(case.patient_id, sha256)
         for case, sha256 in zip(folder.cases, checksums, strict=True)
     ]
     return TrainingSet(
-        [scan.pixels for scan in scans],
+        pixels,
         np.array([case.label for case in folder.cases]),
         np.array(groups),
         np.array([case.split for case in folder.cases]),
@@ -205,7 +204,7 @@ def _learn(
         modality=plan.modality,
         bits=plan.bits,
         criterion=plan.criterion,
-        trained_on=pictures.sha256.tolist(),
+        trained_on=[*pictures.sha256.tolist(), *(first.trained_on if first else ())],
         training=_provenance(pictures, plan),
         progress=progress("Encoded"),
     )
@@ -241,6 +240,13 @@ def cross_fit(
     The model of each fold stays in `out`; a stopped job goes on from those that are there.
     """
     plan.check()
+    if plan.start:
+        raise SettingError(
+            "Cross-fitting starts from no model, which may have seen the patients that a fold "
+            "holds out; leave --start away."
+        )
+    if folds < 2:
+        raise SettingError(f"Cross-fitting needs 2 folds or more, not {folds}.")
     pictures = _read(root, splits, progress)
     fold = patient_folds(pictures, folds, int(plan.settings.get("seed", 0)))
     parts = []
@@ -248,7 +254,7 @@ def cross_fit(
         model = _fold_model(pictures, fold != number, out / f"fold-{number}", plan, progress)
         codes = model.codes(_encoded(model, pictures, progress(f"Fold {number}, encoded")))
         parts.append((codes, np.flatnonzero(fold == number), np.flatnonzero(fold != number)))
-    result, evidence = _measured(pictures, parts), _evidence(pictures, parts)
+    result, evidence = _measured(pictures, parts), _evidence(pictures, parts, plan)
     storage.replace_json(out / RESULT, result.json())
     evidence.save(out / EVIDENCE)
     return result, evidence
@@ -331,13 +337,15 @@ def _cases(pictures: TrainingSet, codes: Codes, rows: Rows) -> Cases:
     )
 
 
-def _evidence(pictures: TrainingSet, parts: Sequence[tuple[Codes, Rows, Rows]]) -> Evidence:
+def _evidence(
+    pictures: TrainingSet, parts: Sequence[tuple[Codes, Rows, Rows]], plan: Plan
+) -> Evidence:
     """All distances between a fold's pictures and the others, by the fold's model."""
     distances = np.zeros((len(pictures), len(pictures)), dtype=np.uint16)
     allowed = np.zeros(distances.shape, dtype=bool)
     for codes, own, others in parts:
         distances[own] = hamming.distances(codes, codes[own])
-        allowed[np.ix_(own, others)] = True
+        allowed[np.ix_(own, others)] = pictures.sha256[own, None] != pictures.sha256[others]
     return Evidence(
         bits=parts[0][0].shape[1] * 8,
         distances=distances,
@@ -346,4 +354,5 @@ def _evidence(pictures: TrainingSet, parts: Sequence[tuple[Codes, Rows, Rows]]) 
         labels=pictures.labels,
         patients=pictures.patients,
         pictures=np.array([sha256[:ID_LENGTH] for sha256 in pictures.sha256.tolist()]),
+        recipe=models.recipe_id(plan.encoder_name, plan.criterion, asdict(plan.recipe())),
     )

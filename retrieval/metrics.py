@@ -20,6 +20,15 @@ from scipy.special import gammaln
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
+NORMAL = 1.959964  # half-width of a 95 % interval in standard deviations
+NAMES = {  # of the figures, in the columns of a table
+    "precision": "Precision",
+    "recall": "Recall",
+    "f_score": "F-score",
+    "ap": "AP",
+    "ap_paper": "AP (paper's)",
+}
+
 
 def tie_groups(
     distances: npt.NDArray[np.generic], relevant: npt.NDArray[np.bool_]
@@ -215,3 +224,12 @@ def paired_difference(
     Both are figures of the same queries: what makes a query hard falls out of the difference.
     """
     return bootstrap_interval(changed - unchanged, groups)
+
+
+def wilson(share: float, trials: int) -> tuple[float, float]:
+    """95 % interval of a share seen in so many trials (Wilson, 1927)."""
+    square = NORMAL**2
+    middle = share + square / (2 * trials)
+    half = NORMAL * np.sqrt(share * (1 - share) / trials + square / (4 * trials**2))
+    scale = 1 + square / trials
+    return max((middle - half) / scale, 0.0), min((middle + half) / scale, 1.0)

@@ -123,12 +123,11 @@ class Model:
             )
         wanted = self.ranking[:length]
         held = self.columns if columns is None else columns
-        place = {int(column): position for position, column in enumerate(held)}
-        if any(int(column) not in place for column in wanted):
+        if not np.isin(wanted, held).all():
             raise SelectionError(
                 f"Codes of {length} bits need features that are not stored; {len(held)} are."
             )
-        chosen = features[:, [place[int(column)] for column in wanted]]
+        chosen = features[:, hashing.places(held, wanted)]
         return hashing.pack(hashing.to_bits(chosen, self.thresholds[wanted]))
 
     def saw(self, sha256: str) -> bool:
@@ -188,10 +187,16 @@ def build(
         "columns": list(range(spec.features)),
         "ranking": ranking.tolist(),
         "thresholds": [float(value) for value in hashing.fit_by_kind(features, labels, learned)],
-        "trained_on": sorted(sha256[:ID_LENGTH] for sha256 in trained_on),
+        "trained_on": sorted({sha256[:ID_LENGTH] for sha256 in trained_on}),
         "training": training or {},
     }
     return _write(folder, about, tensors)
+
+
+def recipe_id(encoder_name: str, criterion: str, recipe: storage.Json) -> str:
+    """A digest of a way to train, whatever it is trained on and whatever its seed."""
+    kept = {name: value for name, value in recipe.items() if name != "seed"}
+    return storage.fingerprint([encoder_name, criterion, kept])[:ID_LENGTH]
 
 
 def interleaved(

@@ -22,7 +22,7 @@ from retrieval.evaluation import Cases, Evaluation
 from retrieval.evidence import Evidence
 from retrieval.fitting import cross_fitted, fit
 from retrieval.lengths import Comparison
-from retrieval.model import ID_LENGTH, Model
+from retrieval.model import ID_LENGTH, Model, recipe_id
 from retrieval.reliability import Reliability
 from retrieval.sandbox import Decoder
 from retrieval.similarity import Similarity
@@ -79,6 +79,13 @@ def fit_on_evidence(archive: Archive, evidence: Evidence) -> tuple[Calibration, 
         raise EvaluationError(
             f"The evidence has codes of {evidence.bits} bits and archive {archive.name} of "
             f"{archive.bits}; cross-fit with the same --bits."
+        )
+    about = archive.model().about
+    made = recipe_id(about["encoder"], about["criterion"], about["training"].get("recipe", {}))
+    if evidence.recipe and evidence.recipe != made:
+        raise EvaluationError(
+            f"The evidence is of models trained in another way than archive {archive.name}'s; "
+            "cross-fit with the settings of that one."
         )
     column = archive.catalogue.column
     pictures = [sha256[:ID_LENGTH] for sha256 in column("sha256").tolist()]

@@ -66,9 +66,8 @@ class Space:
         """From the archive's stored features; ModelMismatch if another model made them."""
         archive.require(model)
         columns = model.ranking[: archive.bits]
-        place = {int(column): row for row, column in enumerate(archive.columns)}
         stored = np.asarray(archive.features, dtype=np.float32)
-        stored = stored[:, [place[int(column)] for column in columns]]
+        stored = stored[:, hashing.places(archive.columns, columns)]
         spread = np.maximum(stored.std(axis=0), 1e-6)
         return cls(model, (stored - model.thresholds[columns]) / spread, spread)
 
@@ -77,8 +76,7 @@ class Space:
         if features.shape != self.model.columns.shape:
             raise ModelMismatch(f"These features are not those of model {self.model.name}.")
         columns = self.model.ranking[: len(self.spread)]
-        place = {int(column): row for row, column in enumerate(self.model.columns)}
-        own = features.astype(np.float32)[[place[int(column)] for column in columns]]
+        own = features.astype(np.float32)[hashing.places(self.model.columns, columns)]
         return (own - self.model.thresholds[columns]) / self.spread
 
     def moved(

@@ -10,7 +10,7 @@ import numpy as np
 from retrieval.errors import SearchError
 from retrieval.greys import FloatImage
 
-SMALLEST = 16  # pixels a side, as for whole pictures
+SMALLEST = 16  # pixels a side: what is smaller, also a whole picture, is seen but not compared
 LEAST = 0.05  # share of a side that a region spans at least
 
 

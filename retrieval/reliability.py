@@ -12,16 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.metrics import Floats, bootstrap_interval, figure, patient_draws
+from retrieval.metrics import Floats, bootstrap_interval, figure, patient_draws, wilson
 from retrieval.storage import Json
 
+CURVES = ("reliability", "coverage")  # names of those of what is measured here
 BINS = 10
 LEAST_IN_BIN = 10  # queries; fewer queries make fewer bins
 ROUNDS = 2000
 COVERAGES = np.arange(100, 0, -5) / 100
 MAIN = 0.8  # the coverage whose gain is given with an interval
 LEAST = 1e-6  # chance below which a log loss does not grow
-NORMAL = 1.959964  # half-width of a 95 % interval in standard deviations
 PLACES = 9  # decimals in which chances must differ not to tie
 
 Strings = npt.NDArray[np.str_]
@@ -193,15 +193,6 @@ def reliability_points(chance: Floats, right: Floats, patients: Strings, bins: P
         share, trials = float(right[inside].mean()), len(np.unique(patients[inside]))
         rows.append([inside.sum(), chance[inside].mean(), share, *wilson(share, trials)])
     return np.array(rows, dtype=np.float64)
-
-
-def wilson(share: float, trials: int) -> tuple[float, float]:
-    """95 % interval of a share seen in so many trials (Wilson, 1927)."""
-    square = NORMAL**2
-    middle = share + square / (2 * trials)
-    half = NORMAL * np.sqrt(share * (1 - share) / trials + square / (4 * trials**2))
-    scale = 1 + square / trials
-    return max((middle - half) / scale, 0.0), min((middle + half) / scale, 1.0)
 
 
 def answered_mean(

@@ -84,5 +84,9 @@ def _named(table: str) -> str:
 
 
 def update(path: Path) -> None:
-    """Put the stored results into the document at `path`."""
-    replace_bytes(path, with_results(path.read_text(encoding="utf-8")).encode())
+    """Put the stored results into the document at `path`; EvaluationError if it is none."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise EvaluationError(f"{path} cannot be read as text; name a document in UTF-8.") from None
+    replace_bytes(path, with_results(text).encode())

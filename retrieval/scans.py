@@ -21,6 +21,7 @@ from PIL import Image, ImageOps
 from retrieval import letters, signatures, viewing
 from retrieval.errors import ScanError, ScanTooLarge, UnreadableScan, UnsupportedScan
 from retrieval.greys import ByteImage, FloatImage, eight_bit, extent, grey, stretch
+from retrieval.regions import SMALLEST as SEARCHED_SIDE
 from retrieval.views import View
 
 Decode: TypeAlias = Callable[..., "Scan"]  # decode(data, *, frame)
@@ -48,7 +49,6 @@ class Limits:
 
 
 LIMITS = Limits()
-SEARCHED_SIDE = 16  # pixels: what is smaller can be seen, but is not compared
 
 
 @dataclass(frozen=True, eq=False)

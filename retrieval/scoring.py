@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from retrieval.metrics import wilson
+from retrieval.spreadsheet import as_csv
 from retrieval.teaching import Question
 
 CONFIDENCES = {
@@ -16,7 +16,6 @@ CONFIDENCES = {
     "fairly sure": 0.75,
     "sure": 0.95,
 }  # the chance each word stands for
-Z = 1.959964  # of a 95 % interval
 
 
 @dataclass(frozen=True)
@@ -56,10 +55,7 @@ class Share:
         """Low and high end."""
         if not self.count:
             return 0.0, 0.0
-        n, p = self.count, self.value
-        middle = (p + Z**2 / (2 * n)) / (1 + Z**2 / n)
-        reach = Z / (1 + Z**2 / n) * np.sqrt(p * (1 - p) / n + Z**2 / (4 * n**2))
-        return max(float(middle - reach), 0.0), min(float(middle + reach), 1.0)
+        return wilson(self.value, self.count)
 
 
 @dataclass(frozen=True)
@@ -107,17 +103,14 @@ def score(answers: Sequence[Answer]) -> Score:
 
 def table(answers: Sequence[Answer]) -> bytes:
     """A session as CSV, one line a question; nothing says who answered."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(["question", "kind", "rows", "answer", "first", "confidence", "final",
-                     "right_first", "right", "margin", "difficulty", "seconds"])  # fmt: skip
-    for number, one in enumerate(answers, start=1):
-        asked = one.question
-        writer.writerow(
-            [
-                number, asked.kind, " ".join(str(row) for row in asked.shown), asked.answer,
-                one.first, one.confidence, one.final, int(one.right_first), int(one.right),
-                asked.margin, asked.difficulty, f"{one.seconds:.1f}",
-            ]
-        )  # fmt: skip
-    return out.getvalue().encode("utf-8-sig")
+    head = ["question", "kind", "rows", "answer", "first", "confidence", "final",
+            "right_first", "right", "margin", "difficulty", "seconds"]  # fmt: skip
+    rows = [
+        [
+            number, one.question.kind, " ".join(str(row) for row in one.question.shown),
+            one.question.answer, one.first, one.confidence, one.final, int(one.right_first),
+            int(one.right), one.question.margin, one.question.difficulty, f"{one.seconds:.1f}",
+        ]
+        for number, one in enumerate(answers, start=1)
+    ]  # fmt: skip
+    return as_csv([head, *rows])

@@ -6,12 +6,10 @@ the query's file enters but its pixels: no name, no tag.
 
 from __future__ import annotations
 
-import csv
-import io
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +19,7 @@ from matplotlib.patches import Rectangle
 from retrieval.errors import SettingError
 from retrieval.printing import PAGES, as_bytes, print_style
 from retrieval.regions import Region
+from retrieval.spreadsheet import as_csv
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,16 +64,15 @@ class Sheet:
 
     def table(self) -> bytes:
         """All cases as CSV, and below what was searched, when, and what it is not for."""
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\r\n")
-        writer.writerow(COLUMNS)
-        for line in self.lines:
-            chance = "" if line.chance is None else f"{line.chance:.2f}"
-            cells = (line.rank, line.id, line.finding, line.patient, line.distance, line.bits)
-            writer.writerow([_harmless(cell) for cell in (*cells, chance)])
-        for note in (self.searched, *self.notes, self.date, NOT_FOR_DIAGNOSIS):
-            writer.writerow([_harmless(note)])
-        return out.getvalue().encode("utf-8-sig")  # a spreadsheet then knows the letters
+        cases = [
+            (
+                line.rank, line.id, line.finding, line.patient, line.distance, line.bits,
+                "" if line.chance is None else f"{line.chance:.2f}",
+            )
+            for line in self.lines
+        ]  # fmt: skip
+        notes = (self.searched, *self.notes, self.date, NOT_FOR_DIAGNOSIS)
+        return as_csv([COLUMNS, *cases, *([note] for note in notes)])
 
     def draw(self, size: str = "A4") -> Figure:
         """The page as a figure; SettingError for a size that is not in `printing.PAGES`."""
@@ -154,9 +152,3 @@ def _picture(page: Figure, place: tuple[float, ...], picture: Picture | None) ->
     axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
     axes.axis("off")
     return axes
-
-
-def _harmless(cell: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula."""
-    text = str(cell)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else cell

@@ -12,7 +12,7 @@ import numpy as np
 
 from retrieval import evaluation, hashing, similarity
 from retrieval.archive import Archive
-from retrieval.errors import EvaluationError
+from retrieval.errors import EvaluationError, SettingError
 from retrieval.evaluation import Cases
 from retrieval.metrics import Floats, bootstrap_interval, figure
 from retrieval.model import Model
@@ -76,7 +76,9 @@ def measure(archive: Archive, model: Model, split: str, bits: int = BITS) -> Tra
     asked = cases.splits == split
     if not asked.any():
         raise EvaluationError(f"Archive {archive.name} has no case in split {split}.")
-    if bits % 8 or min(len(learned), len(kept)) < bits:
+    if bits < STEP or bits % STEP:
+        raise SettingError(f"A code can have 8, 16, ... bits, not {bits}.")
+    if min(len(learned), len(kept)) < bits:
         raise EvaluationError(
             f"Archive {archive.name} has {len(learned)} learned features and {len(kept)} that no "
             f"label touched; codes of {bits} bits cannot be made of either alone."
@@ -112,8 +114,7 @@ def columns_by_kind(model: Model, archive: Archive) -> tuple[np.ndarray, np.ndar
 
 
 def _codes(archive: Archive, model: Model, columns: np.ndarray) -> hashing.Codes:
-    place = {int(column): number for number, column in enumerate(archive.columns)}
-    features = np.asarray(archive.features)[:, [place[int(column)] for column in columns]]
+    features = np.asarray(archive.features)[:, hashing.places(archive.columns, columns)]
     return hashing.pack(hashing.to_bits(features, model.thresholds[columns]))
 
 

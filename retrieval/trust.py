@@ -13,14 +13,19 @@ from retrieval.calibration import Calibration, abstain, chance, prevalence
 from retrieval.evaluation import Cases, allowed_cases
 from retrieval.evidence import NEIGHBOURS, Evidence
 from retrieval.fitting import cross_fitted, obstacle
+from retrieval.folding import nearly_identical
 from retrieval.hamming import distances
 from retrieval.metrics import Floats
 from retrieval.model import ID_LENGTH, Model
 from retrieval.reliability import Reliability
 from retrieval.storage import Json
 
-TRAINED_ON = "The model was trained on this picture, so a chance would flatter."
-IN_ARCHIVE = "This picture is in the archive itself, so a chance would flatter."
+# Why neither figures for new patients nor a chance are given for a query
+TRAINED_ON = "Used to train the model"
+NEAR_TRAINED = "Nearly a training picture"
+ARCHIVED = "This picture is in the archive itself"
+UNLIKE = "This is not the kind of picture that this archive was measured with"
+STRANGE = "This scan looks unlike all pictures of this archive"
 NO_INFORMATION = (
     "On held-out queries this archive's rankings said no more of the label than its share of "
     "the archive does."
@@ -74,37 +79,63 @@ class Answer:
         return {**found, "hits": hits, "trust": self.json()}
 
 
+def withheld(
+    archive: Archive,
+    model: Model,
+    distance: npt.NDArray[np.integer],
+    sha256: str,
+    *,
+    unlike: bool = False,
+    strange: bool = False,
+) -> str:
+    """Why what was measured with new patients does not hold for a query; empty where it does.
+
+    `distance` (n,) is the query's to every case, `sha256` its pixel checksum; `unlike` is
+    whether `intake` warns of it for this archive, `strange` what `novelty` says of it. A saved
+    copy of a training picture has other pixels and nearly the same code.
+    """
+    if model.saw(sha256):
+        return TRAINED_ON
+    if archive.catalogue.positions_of(sha256):
+        return ARCHIVED
+    nearest = int(distance.min())
+    if nearly_identical(nearest, archive.bits):
+        rows = np.flatnonzero(distance == nearest).tolist()
+        if any(model.saw(entry.sha256) for entry in archive.catalogue.entries(rows)):
+            return NEAR_TRAINED
+    if unlike:
+        return UNLIKE
+    return STRANGE if strange else ""
+
+
 def judge(
     archive: Archive,
     model: Model,
     distance: npt.NDArray[np.integer],
     sha256: str,
     *,
+    unlike: bool = False,
     strange: bool = False,
 ) -> Answer | None:
     """How far to trust one query's ranking; None if the archive has no calibration.
 
-    `distance` (n,) is the query's to every case; `strange` is what `novelty` says of it.
-
-    `sha256` is the query's pixel checksum: of a picture that the model was trained
-    on, or that the archive holds, nothing is said.
+    The arguments are those of `withheld`: where that gives a reason, no chance is given.
     """
     calibration = archive.calibration
     if calibration is None:
         return None
     current = calibration.archive_id == archive.id
-    withheld = TRAINED_ON if model.saw(sha256) else ""
-    if not withheld and archive.catalogue.positions_of(sha256):
-        withheld = IN_ARCHIVE
-    if withheld:
-        return Answer(None, False, None, False, current, withheld)
+    why = withheld(archive, model, distance, sha256, unlike=unlike, strange=strange)
+    if why:
+        return Answer(None, False, None, why == STRANGE, current, f"{why}: no chance is given.")
     chances = chance(calibration, distance, archive.catalogue.column("label"))
     nearest = float(np.sort(distance)[:NEIGHBOURS].mean())
+    novel = calibration.is_novel(nearest)
     return Answer(
-        chances=chances,
-        answered=not abstain(calibration, chances),
+        chances=None if novel else chances,
+        answered=not novel and not abstain(calibration, chances),
         novelty=calibration.novelty(nearest),
-        novel=strange or calibration.is_novel(nearest),
+        novel=novel,
         current=current,
         why="" if calibration.informative else NO_INFORMATION,
     )

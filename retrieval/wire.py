@@ -34,7 +34,8 @@ ERRORS = {
     kind.__name__: kind
     for kind in (BlankScan, ScanError, ScanTooLarge, UnreadableScan, UnsupportedScan)
 }
-NONSENSE = (AttributeError, KeyError, OverflowError, TypeError, ValueError)
+NONSENSE = (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError)
+LONGEST_SENTENCE = 500  # characters of an error's message
 VIEW_KINDS = {"uint8": "u1", "int16": "<i2", "uint16": "<u2"}
 VIEW_BYTES = viewing.LONGEST**2 * 2
 STOPPED = "The picture made the decoder stop; the file is damaged, so export it again."
@@ -53,7 +54,14 @@ def receive(stream: BinaryIO) -> Message:
     most = max(LIMITS.file_bytes, LIMITS.frame_pixels * 4 + VIEW_BYTES)
     if text_bytes > HEADER_BYTES or payload_bytes > most:
         raise ValueError("a message out of bounds")
-    return json.loads(_exactly(stream, text_bytes)), _exactly(stream, payload_bytes)
+    text, payload = _exactly(stream, text_bytes), _exactly(stream, payload_bytes)
+    try:
+        header = json.loads(text)
+    except RecursionError:
+        header = None
+    if not isinstance(header, dict):
+        raise ValueError("a message without a header")
+    return header, payload
 
 
 def _exactly(stream: BinaryIO, count: int) -> bytes:
@@ -86,10 +94,18 @@ def scan_of(header: dict[str, Any], payload: bytes) -> Scan:
 
 
 def _error_of(header: dict[str, Any]) -> ScanError:
-    error = ERRORS.get(header["error"], UnreadableScan)(str(header.get("message")))
+    message = header.get("message")
+    kind = ERRORS.get(str(header["error"]))
+    if kind is None or not isinstance(message, str) or not _is_sentence(message):
+        return UnreadableScan(STOPPED)
+    error = kind(message)
     with contextlib.suppress(*NONSENSE):
         error.frames = int(header["frames"])
     return error
+
+
+def _is_sentence(text: str) -> bool:
+    return len(text) <= LONGEST_SENTENCE and text.isprintable()
 
 
 def _word(text: object) -> str:

@@ -199,6 +199,10 @@ def test_inspect(world, tmp_path):
         (("audit", "{archive}", "--queries", "{folder}", "--changes", "x"), "no change 'x'"),
         (("audit", "{archive}", "--queries", "{folder}", "--bits", "12"), "not 12"),
         (("audit", "{archive}", "--queries", "{folder}", "--json", "/"), "is a folder"),
+        (("crossfit", "{folder}", "--out", "{model}2", "--folds", "1"), "2 folds or more"),
+        (("sample", "ct", "--out", "{model}2", "--seed", "-1"), "0 or more, not -1"),
+        (("tradeoff", "{archive}", "--split", "val", "--bits", "0"), "not 0"),
+        (("report", "{picture}"), "cannot be read as text"),
         (("download", "imagenet", "--out", "/nowhere/x"), "imagenet"),
     ],
 )

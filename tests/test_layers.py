@@ -14,7 +14,7 @@ MODULES = sorted((ROOT / "retrieval").rglob("*.py"))
 
 # Lower layers first; a module imports only from layers below its own.
 LAYERS = [
-    {"errors", "signatures", "views", "directions", "series", "printing", "colours"},
+    {"errors", "signatures", "views", "directions", "series", "printing", "colours", "spreadsheet"},
     {"greys"},
     {"regions", "heat", "framing", "textures"},
     {"sheet"},

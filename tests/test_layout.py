@@ -6,6 +6,7 @@ import pytest
 from retrieval import archive as archives
 from retrieval import indexing
 from retrieval.__main__ import main
+from retrieval.errors import ArchiveError
 from retrieval.layout import kept, layout
 
 
@@ -31,6 +32,16 @@ def test_a_changed_archive_has_no_map_until_it_is_made_anew(own, capsys):
     again = archives.open_archive(own.folder)
     assert again.points.shape == (len(own) - 1, 2) and again.id == changed.id
     archives.verify(again)
+
+
+def test_a_large_archive_is_made_without_a_map(folder, model, tmp_path, monkeypatch):
+    """Every distance to every other would not fit in memory."""
+    monkeypatch.setattr(indexing, "MOST", 20)
+    large = indexing.index(folder, model, tmp_path / "large")
+    assert len(large) > 20 and large.points is None
+    archives.verify(large)
+    with pytest.raises(ArchiveError, match="a map shows 20 at most"):
+        indexing.lay_out(large.folder)
 
 
 def test_shipped_archives_stay_as_they_are(capsys):

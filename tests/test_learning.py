@@ -8,7 +8,7 @@ import pytest
 from retrieval import evaluation, learning
 from retrieval import model as models
 from retrieval.datasets import read_folder
-from retrieval.errors import DataError, ModelError, TrainingError
+from retrieval.errors import DataError, ModelError, SettingError, TrainingError
 from retrieval.evidence import Evidence
 from retrieval.learning import Plan, TrainingSet, cross_fit, patient_folds, training_split
 from tests import small
@@ -108,6 +108,28 @@ def test_models_of_another_recipe_are_refused(root, job):
     other = Plan("small", "CT", 32, "MID", {"epochs": 0, "seed": 3, "margin": 0.5})
     with pytest.raises(TrainingError, match="other pictures or settings"):
         cross_fit(root, job[0], other, splits=["train", "val"], folds=3, progress=quiet)
+
+
+def test_what_a_start_has_seen_is_seen_by_what_follows(root, job, tmp_path):
+    """Else a model could learn the test pictures of another folder and be asked about them."""
+    first = models.load(job[0] / "fold-0")
+    plan = Plan("small", "CT", 32, "MID", {"epochs": 0, "seed": 3}, start=str(first.folder))
+    made = learning.train_model(root, tmp_path / "next", plan, progress=quiet)
+    own = {sha256[:16] for sha256 in learning._read(root, None, quiet).sha256.tolist()}
+    assert made.trained_on == first.trained_on | own
+    with pytest.raises(SettingError, match="starts from no model"):
+        cross_fit(root, tmp_path / "folds", plan, progress=quiet)
+
+
+def test_a_cross_fit_needs_two_folds_and_says_of_what_recipe_it_is(root, job, tmp_path):
+    for folds in (1, 0, -2):
+        with pytest.raises(SettingError, match="2 folds or more"):
+            cross_fit(root, tmp_path / "folds", PLAN, folds=folds, progress=quiet)
+    about = models.load(job[0] / "fold-0").about
+    made = models.recipe_id(about["encoder"], about["criterion"], about["training"]["recipe"])
+    assert job[2].recipe == made
+    other = models.recipe_id(about["encoder"], "MIQ", about["training"]["recipe"])
+    assert made != other
 
 
 def test_a_start_must_be_a_full_model_of_the_same_network(root, job, tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from retrieval import reliability
+from retrieval import metrics, reliability
 from retrieval.reliability import answered_mean, calibration_error, equal_count_bins, measure
 
 
@@ -88,7 +88,7 @@ def test_intervals_are_wilsons():
     for right, trials in ((0, 4), (3, 7), (9, 9), (50, 80)):
         expected = binomtest(right, trials).proportion_ci(method="wilson")
         np.testing.assert_allclose(
-            reliability.wilson(right / trials, trials), [expected.low, expected.high], atol=1e-6
+            metrics.wilson(right / trials, trials), [expected.low, expected.high], atol=1e-6
         )
 
 
@@ -103,7 +103,7 @@ def test_points_count_patients_as_trials():
         inside = bins == number
         trials = len(set(patients[inside].tolist()))
         assert row[1:3] == pytest.approx([top[inside].mean(), right[inside].mean()])
-        assert row[3:] == pytest.approx(reliability.wilson(right[inside].mean(), trials))
+        assert row[3:] == pytest.approx(metrics.wilson(right[inside].mean(), trials))
 
 
 def test_answered_mean_is_the_mean_over_all_orders_of_ties():

@@ -266,6 +266,23 @@ def test_a_message_out_of_bounds_is_not_read(tmp_path: Path, header: tuple[int, 
         wire.receive(stream)
 
 
+@pytest.mark.parametrize("text", [b"null", b"5", b"[]", b"[" * 60_000, b"{", b"\xff"])
+def test_a_message_without_a_header_is_not_believed(tmp_path: Path, text: bytes) -> None:
+    path = tmp_path / "wire"
+    path.write_bytes(wire.LENGTHS.pack(len(text), 0) + text)
+    with path.open("rb") as stream, pytest.raises(ValueError):
+        wire.receive(stream)
+
+
+@pytest.mark.parametrize(
+    "message", [5, "x" * 501, "Name:\nSmith", "\x1b[31m"], ids=["number", "long", "lines", "escape"]
+)
+def test_what_is_no_sentence_is_not_shown(message: object) -> None:
+    with pytest.raises(UnreadableScan) as caught:
+        wire.scan_of({"error": "ScanError", "message": message}, b"")
+    assert str(caught.value) == wire.STOPPED
+
+
 def test_messages_are_json_and_raw_bytes(tmp_path: Path) -> None:
     path = tmp_path / "wire"
     with path.open("wb") as stream:
@@ -276,7 +293,7 @@ def test_messages_are_json_and_raw_bytes(tmp_path: Path) -> None:
     assert data[-payload:] == b"\x80pickle?"
 
 
-@pytest.mark.parametrize("answer", [{}, {"shape": [9, 9]}, {"error": "SystemExit", "message": "."}])
+@pytest.mark.parametrize("answer", [{}, {"shape": [9, 9]}, {"error": "SystemExit"}, {"error": []}])
 def test_an_answer_that_makes_no_sense_is_unreadable(answer: dict[str, object]) -> None:
     with pytest.raises(UnreadableScan):
         wire.scan_of(answer, b"")

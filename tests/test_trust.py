@@ -163,12 +163,27 @@ def test_a_new_scan_gets_the_chances_of_the_whole_archive(own, tmp_path):
 
 def test_no_chance_for_a_picture_that_is_known(own, world, tmp_path):
     folder = read_folder(world / "folder")
-    for split, sentence in (("train", trust.TRAINED_ON), ("val", trust.IN_ARCHIVE)):
+    for split, reason in (("train", trust.TRAINED_ON), ("val", trust.ARCHIVED)):
         case = next(case for case in folder.cases if case.split == split)
         answer = judged(own, scans.read(folder.path(case)))
         assert (answer.chances, answer.novelty, answer.answered) == (None, None, False)
-        assert answer.why == sentence
+        assert answer.why == f"{reason}: no chance is given."
     assert judged(open_archive(world / "archive"), fresh_scan(tmp_path)) is None
+
+
+def test_no_chance_for_a_copy_of_a_training_picture_nor_for_a_stranger(own, tmp_path):
+    """A saved copy has other pixels, so another checksum, and nearly the same code."""
+    model, splits = own.model(), own.catalogue.column("split")
+    near = hamming.distances(own.codes, own.codes)[np.flatnonzero(splits == "train")[0]]
+    assert trust.judge(own, model, near, "f" * 64).why.startswith(trust.NEAR_TRAINED)
+    scan = fresh_scan(tmp_path)
+    code = model.codes(model.encode([scan.pixels]))
+    distance = hamming.distances(own.codes, code)[0]
+    assert judged(own, scan).chances
+    for flags, reason in (({"unlike": True}, trust.UNLIKE), ({"strange": True}, trust.STRANGE)):
+        answer = trust.judge(own, model, distance, scan.sha256, **flags)
+        assert answer.chances is None and answer.why.startswith(reason) and not answer.answered
+        assert answer.novel == ("strange" in flags)
 
 
 def test_an_uninformative_calibration_answers_nobody(own, tmp_path):
@@ -187,8 +202,13 @@ def test_no_hit_gets_a_chance_that_would_mislead(changes):
     assert replace(sure, **changes).chance_of("a") is None
 
 
-def test_search_json_gains_chances_and_keeps_its_keys(own, world, tmp_path, capsys):
+def test_search_json_gains_chances_and_keeps_its_keys(own, world, tmp_path, capsys, monkeypatch):
     scan = fresh_scan(tmp_path)
+    assert main(["search", str(own.folder), str(tmp_path / "fresh.png"), "--json"]) == 0
+    drawn = json.loads(capsys.readouterr().out)  # a disk is no chest scan
+    assert drawn["trust"]["chances"] is None and trust.UNLIKE in drawn["trust"]["why"]
+    assert {hit["chance"] for hit in drawn["hits"]} == {None}
+    monkeypatch.setattr("retrieval.__main__._warn_of_looks", lambda *_: False)
     outputs = []
     for archive in (world / "archive", own.folder):
         assert main(["search", str(archive), str(tmp_path / "fresh.png"), "--json"]) == 0
@@ -350,6 +370,9 @@ def test_evidence_of_cross_fitting_calibrates_too(world, tmp_path):
     options = {"evidence": tmp_path / "evidence.npz", "progress": quiet}
     made, _ = pipeline.calibrate(str(world / "archive"), None, out=tmp_path / "made", **options)
     assert made.calibration.json() == fit(evidence, archive.id).json()
+    replace(evidence, recipe="another").save(tmp_path / "evidence.npz")
+    with pytest.raises(EvaluationError, match="trained in another way"):
+        pipeline.calibrate(str(world / "archive"), None, out=tmp_path / "other", **options)
     trust.evidence_of(fitting, test).save(tmp_path / "evidence.npz")
     with pytest.raises(EvaluationError, match="comes from the archive's test split"):
         pipeline.calibrate(str(world / "archive"), None, out=tmp_path / "other", **options)

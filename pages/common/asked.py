@@ -158,9 +158,13 @@ def take_sample(archive: Archive, entry: Entry) -> None:
 
 
 def take_case(archive: Archive, entry: Entry, name: str) -> None:
-    """Ask about a case of the archive offered under `name`, with its picture if that is here."""
+    """Ask about a case of the archive offered under `name`, with its picture if that is here.
+
+    Another picture under the same name is none of the case's: then its stored features ask.
+    """
     path = archive.picture(entry)
-    data = path.read_bytes() if path is not None else b""
+    mine = path is not None and pictures.case_scan(archive, entry) is not None
+    data = path.read_bytes() if path is not None and mine else b""
     digest = hashlib.sha256(data or entry.sha256.encode()).hexdigest()
     _ask([ChosenScan(data, digest, entry.id, name)])
 

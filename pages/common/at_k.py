@@ -6,19 +6,12 @@ import streamlit as st
 
 from pages.common import figures, tables, words
 from pages.common.figures import Json, Report
-
-COLUMNS = {
-    "precision": "Precision",
-    "recall": "Recall",
-    "f_score": "F-score",
-    "ap": "AP",
-    "ap_paper": "AP (paper's)",
-}
+from retrieval.metrics import NAMES
 
 
 def table(report: Report) -> None:
     """Each figure with its interval, for the numbers of matches that reports name."""
-    columns = {key: title for key, title in COLUMNS.items() if report.has(key)}
+    columns = {key: title for key, title in NAMES.items() if report.has(key)}
     rows = [
         {"k": str(k)}
         | {title: words.interval(report.figure(key, k)) for key, title in columns.items()}

@@ -21,12 +21,14 @@ WIDTH, BESIDE_WIDTH = 190, 150  # pixels; cards are at least as wide
 class Context:
     """What every card of one ranking needs: the ranking, how far to trust it, what to do on click.
 
+    fitting : how many cases of the archive the filter leaves.
     withheld : why no figures for new patients are given, and no answer; or empty.
     compare : shows a hit beside the query; steer : what else can be asked from a card.
     """
 
     archive: Archive
     hits: Hits
+    fitting: int
     answer: Answer | None
     withheld: str
     compare: Callable[[Context, Hit], None]

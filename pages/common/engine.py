@@ -17,13 +17,12 @@ import streamlit as st
 from PIL import Image
 
 from pages.common import pictures
-from retrieval import hamming, scans
+from retrieval import hamming, scans, trust
 from retrieval.archive import Archive
 from retrieval.around import Around, arranged
 from retrieval.catalogue import Entry
 from retrieval.errors import RetrievalError, SearchError
 from retrieval.explain import Scales, stored_features
-from retrieval.folding import nearly_identical
 from retrieval.hashing import Codes, Features
 from retrieval.intake import Finding, Gate
 from retrieval.model import Model
@@ -33,17 +32,11 @@ from retrieval.regions import Region
 from retrieval.sandbox import Decoder
 from retrieval.scans import Scan
 from retrieval.series import Place
-from retrieval.trust import Answer, judge
 from retrieval.views import View
 
-# Why no figure is given for a query
-TRAINED_ON = "Used to train the model"
-NEAR_TRAINED = "Nearly a training picture"
-ARCHIVED = "This picture is in the archive itself"
+# Why no figure is given for a query, beside the reasons of `trust.withheld`
 PART = "Only a part of the scan was asked about"
 REFINED = "The list follows your examples"
-UNLIKE = "This is not the kind of picture that this archive was measured with"
-STRANGE = "This scan looks unlike all pictures of this archive"
 
 log = logging.getLogger(__name__)
 
@@ -174,10 +167,10 @@ def scan(data: bytes, digest: str, frame: int | None) -> Scan:
     return _scan(digest, frame, data)
 
 
-def judged(query: Query, around: Around) -> Answer | None:
+def judged(query: Query, around: Around) -> trust.Answer | None:
     """How far to trust the query's ranking; None where the archive has no calibration."""
     archive = around.archive
-    return judge(archive, model_of(archive), around.distances, query.sha256)
+    return trust.judge(archive, model_of(archive), around.distances, query.sha256)
 
 
 def withheld(query: Query, around: Around) -> str:
@@ -186,21 +179,19 @@ def withheld(query: Query, around: Around) -> str:
         return REFINED
     if query.region is not None:
         return PART
-    if query.trained_on:
-        return TRAINED_ON
-    nearest = around.hits(1)[0]
-    if nearest.identical:
-        return ARCHIVED
-    near = nearly_identical(nearest.distance, nearest.bits)
-    if near and model_of(around.archive).saw(nearest.entry.sha256):
-        return NEAR_TRAINED
-    kind = around.archive.about.get("modality", "")
+    archive = around.archive
+    kind = archive.about.get("modality", "")
     # also upside down or inverted: it was measured with scans the right way up
     unlike = query.finding is not None and kind and query.finding.warnings(kind)
-    if unlike:
-        return UNLIKE
-    usual = _surroundings(around.archive.id, around.archive)
-    return STRANGE if usual is not None and usual.strange(query.features) else ""
+    usual = _surroundings(archive.id, archive)
+    return trust.withheld(
+        archive,
+        model_of(archive),
+        around.distances,
+        query.sha256,
+        unlike=bool(unlike),
+        strange=usual is not None and usual.strange(query.features),
+    )
 
 
 def kind(data: bytes, digest: str) -> str:

@@ -11,6 +11,7 @@ import streamlit as st
 
 from pages.common import words
 from pages.common.figures import Json, Report
+from retrieval.reliability import CURVES as OF_TRUST
 
 FIGURES = {  # of `curves.DRAWINGS`
     "precision": "Precision by number of matches",
@@ -19,7 +20,6 @@ FIGURES = {  # of `curves.DRAWINGS`
     "reliability": "Stated chances and what came true",
     "coverage": "Precision of the surest queries",
 }
-OF_TRUST = ("reliability", "coverage")
 MIMES = {"svg": "image/svg+xml", "png": "image/png"}
 
 

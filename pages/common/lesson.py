@@ -102,7 +102,12 @@ def plan() -> Plan:
 
 def questions(archive: Archive, wanted: Plan) -> tuple[Question, ...]:
     """The questions of this session."""
-    return _questions(archive.id, wanted.kind, wanted.seed, wanted.count, archive)
+    key = (archive.id, wanted.kind, wanted.seed, wanted.count)
+    found = _questions(*key, archive)
+    if not found:  # pictures may arrive at any moment
+        _questions.clear(*key)
+        _pool.clear(archive.id)
+    return found
 
 
 @st.cache_data(max_entries=64, show_spinner="Choosing cases")

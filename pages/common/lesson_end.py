@@ -81,8 +81,9 @@ def _of(share: Share) -> str:
 
 def _confusion(found: Score) -> list[dict[str, str]]:
     names = sorted({name for pair in found.confusion for name in pair})
+    titles = {name: words.plain(words.label(name), 40) for name in names}
     return [
-        {"It was": words.plain(words.label(true), 40)}
-        | {f"Said {words.label(said)}": str(found.confusion.get((true, said), 0)) for said in names}
+        {"It was": titles[true]}
+        | {f"Said {titles[said]}": str(found.confusion.get((true, said), 0)) for said in names}
         for true in names
     ]

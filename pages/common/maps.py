@@ -13,6 +13,7 @@ import streamlit as st
 
 from retrieval import heat
 from retrieval.archive import Archive
+from retrieval.disturbances import FRAME
 from retrieval.errors import RetrievalError
 from retrieval.greys import FloatImage
 from retrieval.overlays import find_margins, find_marks
@@ -20,7 +21,6 @@ from retrieval.scans import Scan
 
 log = logging.getLogger(__name__)
 
-FRAME = 0.04  # share of each side that counts as border even where it is not uniform
 MOST = 0.5  # of the evidence, from which on its place is worth a warning
 NARROWEST = 150  # pixels: on a telephone the two still stand side by side
 

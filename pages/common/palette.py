@@ -14,5 +14,4 @@ GRID = "rgba(127, 140, 141, 0.25)"
 
 IDENTICAL_BADGE = "green"
 TIED_BADGE = "gray"
-SYNTHETIC_BADGE = "violet"
 CAUTION_BADGE = "orange"

@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages.common import asked, cards, engine, palette, viewer, words
 from pages.common.cards import Context
+from retrieval import trust
 from retrieval.archive import Archive
 from retrieval.around import Around
 
@@ -55,7 +56,7 @@ def pane(query: engine.Query) -> viewer.Pane:
 
 def badge(context: Context) -> None:
     """Say so where the model was trained on this picture, or on one with nearly its code."""
-    if context.withheld in (engine.TRAINED_ON, engine.NEAR_TRAINED):
+    if context.withheld in (trust.TRAINED_ON, trust.NEAR_TRAINED):
         st.badge(
             context.withheld,
             color=palette.CAUTION_BADGE,

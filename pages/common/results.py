@@ -25,8 +25,7 @@ def show(
     if not len(hits):
         st.info("No case of this archive fits the filter; show all cases again.")
         return
-    fitting = len(archive) if mask is None else int(mask.sum())
-    st.markdown(phrases.summary(hits, len(archive), fitting))
+    st.markdown(phrases.summary(hits, len(archive), context.fitting))
     _trust(context, query, filtered=filtered)
     strip.show(around.counts(), hits, filtered=filtered)
     _pictures(archive, hits)

@@ -35,9 +35,9 @@ def offered() -> tuple[dict[str, Archive], list[str]]:
 
 
 def _is_current(archive: Archive) -> bool:
-    """Whether the folder still holds what was opened: adding a case replaces its files."""
+    """Whether the folder still holds what was opened: cases, chances and map."""
     try:
-        return archives.open_archive(archive.folder).id == archive.id
+        return archives.open_archive(archive.folder).about == archive.about
     except ArchiveError:
         return False
 

@@ -105,13 +105,13 @@ def _file(content: Content, kind: str, size: str) -> bytes:
         )
         for hit, png in zip_longest(hits.hits, content.pictures)
     ]
-    total = len(context.archive)
+    summary = phrases.summary(hits, len(context.archive), context.fitting)
     sheet = Sheet(
         lines=lines,
         query=content.scan,
         region=content.region,
         searched=content.searched,
-        notes=[words.on_paper(phrases.summary(hits, total, total)), *_notes(context)],
+        notes=[words.on_paper(summary), *_notes(context)],
         date=f"{content.today:%d %B %Y}".lstrip("0"),
     )
     return sheet.file(kind, size)
@@ -123,8 +123,10 @@ def _greys(png: bytes | None) -> npt.NDArray[np.uint8] | None:
 
 def _notes(context: Context) -> list[str]:
     """Sentences on how far to trust the page."""
+    filtered = [words.FILTERED] if context.fitting < len(context.archive) else []
     if context.withheld:
-        return [f"{context.withheld}: no figure and no chance is given."]
+        return [*filtered, f"{context.withheld}: no figure and no chance is given."]
     if any(cards.chance_of(hit, context.answer) is not None for hit in context.hits.hits):
-        return ["The chance of the same finding was fitted on scans that the model never saw."]
-    return ["No chance of the same finding is given for this scan."]
+        fitted = "The chance of the same finding was fitted on scans that the model never saw."
+        return [*filtered, fitted]
+    return [*filtered, "No chance of the same finding is given for this scan."]

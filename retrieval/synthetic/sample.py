@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..errors import DataError
+from ..errors import DataError, SettingError
 from .ct import draw_ct
 from .ct_patient import CtPatient
 from .exposure import draw_xray
@@ -70,6 +70,8 @@ def write_sample(
     if modality not in PLANS:
         known = " or ".join(sorted(PLANS))
         raise DataError(f"There is no sample of modality {modality!r}; ask for {known}.")
+    if seed < 0:
+        raise SettingError(f"A seed must be 0 or more, not {seed}.")
     if folder.exists():
         raise DataError(f"The folder {folder} already exists; remove it or name another.")
     part = folder.with_name(f".{folder.name}.part-{os.getpid()}")

@@ -393,7 +393,7 @@ def test_an_inverted_scan_gets_a_warning_and_no_figure():
     Image.fromarray(levels).save(buffer, "PNG")
     app = uploaded(started(), buffer.getvalue())
     assert ranks(app) and any("negative" in one.value for one in app.warning)
-    assert any(one.value.startswith(engine.UNLIKE) for one in app.caption)
+    assert any(one.value.startswith(trust.UNLIKE) for one in app.caption)
     assert not any("On new patients" in one.value for one in app.markdown)
 
 
