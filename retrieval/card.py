@@ -55,6 +55,11 @@ LITE = (
     "stages and a linear layer trained further, the rest from the stages as they were, quantised "
     "without labels"
 )
+BESIDE = {  # what has to be said of one model alone
+    "xray": (
+        "That crops are stretched in training came after a look at an earlier model's test result.",
+    )
+}
 NETWORKS = {
     "lite": LITE,
     "lite-inner": LITE + ". It does not see uniform margins, nor the outer 5 % of each side",
@@ -91,7 +96,7 @@ def card(model: Model) -> str:
         tables.results_table(_measured(model)),
         "95 % intervals over patients, expected over ties. In-sample rows flatter.",
         "## Limits",
-        "\n".join(f"- {limit}" for limit in (*ALWAYS, *data.limits)),
+        "\n".join(f"- {limit}" for limit in (*ALWAYS, *data.limits, *BESIDE.get(model.name, ()))),
     ]
     return "\n\n".join(sections) + "\n"
 

@@ -107,6 +107,7 @@ ARCHIVES = {
     "covid-ct-paper": "COVID-CT, paper's network",
     "covid-ct-frozen": "COVID-CT, untrained features",
     "pneumonia-xray": "Pneumonia X-rays",
+    "pneumonia-xray-frozen": "Pneumonia X-rays, untrained features",
     "pneumonia-xray-paper": "Pneumonia X-rays, paper's network",
     "sample-ct-paper": "Synthetic CT sample, paper's network",
     "sample-xray-paper": "Synthetic X-ray sample, paper's network",

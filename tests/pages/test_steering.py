@@ -1,13 +1,17 @@
 """Asking better, taking away and going back, without a browser."""
 
 import io
+import shutil
 import threading
 
 import numpy as np
 from PIL import Image
+from streamlit.testing.v1 import AppTest
 
 from pages.common import region, steering, takeaway, visit, words
 from retrieval import archive as archives
+from retrieval.datasets import read_folder
+from retrieval.indexing import index
 from retrieval.refining import Examples, Space, code_of
 from retrieval.regions import Region
 from tests.pages.visiting import (
@@ -93,6 +97,24 @@ def test_a_link_opens_a_case_without_its_picture():
     assert rows(app) == [(hit.rank, hit.distance) for hit in wanted.hits]
 
 
+def test_another_picture_under_a_cases_name_is_not_asked_about(folder, model, tmp_path):
+    """As when originals lie where copies of another size were indexed."""
+    root = tmp_path / "pictures"
+    shutil.copytree(folder.root, root)
+    archive = index(read_folder(root), model, tmp_path / "archive")
+    entry = archive.catalogue.entries([0])[0]
+    Image.new("L", (64, 64), 90).save(archive.picture(entry))
+
+    def take(archive, entry):
+        from pages.common import asked
+
+        asked.take_case(archive, entry, "archive")
+
+    app = AppTest.from_function(take, args=(archive, entry)).run()
+    assert not app.exception
+    assert asked(app).data == b"" and asked(app).case == entry.id
+
+
 def test_a_link_to_no_case_is_one_sentence():
     app = started()
     app.query_params[steering.CASE] = "[x](http://evil.example)"
@@ -144,7 +166,7 @@ def test_the_page_to_take_away_is_made_outside_a_session():
     hits = archive.search(archive.codes[:1], archive.catalogue.entries([0])[0].sha256, 12)
     content = takeaway.Content(
         context=type("Context", (), {"archive": archive, "hits": hits, "answer": None,
-                                     "withheld": "Withheld"}),
+                                     "withheld": "Withheld", "fitting": 40}),
         scan=np.zeros((20, 30), np.uint8),
         region=None,
         pictures=tuple(archive.picture(hit.entry).read_bytes() for hit in hits.hits[:10]),
@@ -162,7 +184,10 @@ def test_the_page_to_take_away_is_made_outside_a_session():
     thread.join()
     assert made["pdf", "A4"].startswith(b"%PDF") and made["pdf", "A4"] != made["pdf", "Letter"]
     assert Image.open(io.BytesIO(made["png", "A4"])).size == (2481, 3507)
-    assert made["csv", "A4"].decode("utf-8-sig").count(archive.catalogue.entries([0])[0].id) == 1
+    table = made["csv", "A4"].decode("utf-8-sig")
+    assert table.count(archive.catalogue.entries([0])[0].id) == 1
+    assert "12 nearest of 40 that fit the filter" in table  # also on paper it is no whole archive
+    assert words.on_paper(words.FILTERED) in table
 
 
 def test_bare_text_of_safe_markdown():

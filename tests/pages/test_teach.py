@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from pages.common import differing, maps, words
+from pages.common import differing, lesson, maps, words
 from retrieval import archive as archives
 from retrieval import hamming, teaching
 from retrieval.errors import ModelError
@@ -21,6 +21,21 @@ def session(kind):
     app = control(app, "n").select(COUNT).run()
     assert not app.exception
     return app
+
+
+def test_a_session_without_questions_is_looked_for_again(monkeypatch):
+    """Pictures may have been fetched since, by anybody."""
+    archive, plan = archives.open_archive(SAMPLE), lesson.Plan(teaching.KINDS[0], 7, 4321, False)
+    made = []
+    with monkeypatch.context() as patched:
+        patched.setattr(lesson.Pool, "of", lambda *_: made.append(1))
+        patched.setattr(lesson.teaching, "session", lambda *_, **__: ())
+        lesson._pool.clear()
+        assert lesson.questions(archive, plan) == lesson.questions(archive, plan) == ()
+        assert len(made) == 2
+    assert len(lesson.questions(archive, plan)) == 7
+    monkeypatch.setattr(lesson.teaching, "session", lambda *_, **__: ())
+    assert len(lesson.questions(archive, plan)) == 7  # what was found is kept
 
 
 def pressed(app, key):
