@@ -402,7 +402,7 @@ def test_a_scan_unlike_the_archive_gets_no_figure_and_no_chance():
     drawn = archives.open_archive("sample-xray")
     data = drawn.picture(drawn.catalogue.entries([0])[0]).read_bytes()
     app = uploaded(control(started(), "archive").select("pneumonia-xray").run(), data)
-    assert ranks(app) and any(one.value.startswith(engine.STRANGE) for one in app.caption)
+    assert ranks(app) and any(one.value.startswith(trust.STRANGE) for one in app.caption)
     assert not any("On new patients" in text or "% likely" in text for text in texts(app))
 
 
