@@ -69,8 +69,9 @@ else:
     with right:
         query.oddities(found, archive)
         steering.panel(chosen, archive)
-        results.show(context, around, found, mask)
+        results.head(context, around, found, mask)
         takeaway.control(chosen, context, found)
+        results.listed(context, found)
     with shown:
         query.picture(found)
 

@@ -111,12 +111,17 @@ def case(archive: Archive, picked: int | None) -> None:
     typed = st.text_input(
         "Case id", key=TYPED, placeholder="the start of an id", help="Chooses without a mouse"
     )
-    row = _row(archive, typed.strip()) if typed.strip() else picked
+    found = _rows(archive, typed.strip()) if typed.strip() else []
+    if typed.strip() and len(found) != 1:
+        st.warning(
+            f"{len(found)} cases have ids that start like this; type more of it."
+            if found
+            else "No case has an id that starts like this."
+        )
+        return
+    row = found[0] if found else picked
     if row is None:
-        if typed.strip():
-            st.warning("No case, or more than one, has an id that starts like this.")
-        else:
-            st.info("Click a point, or type a case's id.", icon=":material/ads_click:")
+        st.info("Click a point, or type a case's id.", icon=":material/ads_click:")
         return
     entry = archive.catalogue.entries([row])[0]
     with st.container(border=True, gap="xsmall"):
@@ -132,11 +137,10 @@ def case(archive: Archive, picked: int | None) -> None:
     _neighbours(archive, row)
 
 
-def _row(archive: Archive, start: str) -> int | None:
-    """The one case whose id starts so."""
+def _rows(archive: Archive, start: str) -> list[int]:
+    """The cases whose ids start so."""
     ids = archive.catalogue.column("id")
-    found = np.flatnonzero(np.char.startswith(ids.astype(str), start))
-    return int(found[0]) if len(found) == 1 else None
+    return np.flatnonzero(np.char.startswith(ids.astype(str), start)).tolist()
 
 
 def _neighbours(archive: Archive, row: int) -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import streamlit as st
 
-from pages.common import holdings, palette, phrases, pictures, words
+from pages.common import engine, holdings, palette, phrases, pictures, words
 from retrieval.archive import Archive
 from retrieval.folding import Group
 from retrieval.hits import Hit, Hits
@@ -84,12 +84,13 @@ def details(hit: Hit, context: Context) -> None:
     named = f"{phrases.rank(hit, context.hits)} {words.plain(words.finding(hit.entry), 60)}"
     st.markdown(f"**{named}** · {numbers}")
     _badges(hit, context.hits)
-    st.markdown(_origin(hit))
+    st.markdown(f"{_origin(hit)}  \n:small[:gray[Case {hit.entry.id}]]")
 
 
 def _numbers(hit: Hit, context: Context) -> list[str]:
-    parts = [phrases.distance(hit)]
-    if hit in context.hits.hits:
+    refined = context.withheld == engine.REFINED
+    parts = [phrases.moved(hit) if refined else phrases.distance(hit)]
+    if hit in context.hits.hits and not _tied(hit, context.hits):
         parts.append(phrases.gap(context.hits, hit.rank - 1))
     share = chance_of(hit, context.answer)
     return parts if share is None else [*parts, phrases.chance(share)]
@@ -118,7 +119,7 @@ def _origin(hit: Hit) -> str:
 
 
 def _badges(hit: Hit, hits: Hits) -> None:
-    tied = hit.tied or hits.beyond == hit.distance
+    tied = _tied(hit, hits)
     note = words.plain(hit.entry.note)
     badges = (
         (hit.identical, "Identical picture", palette.IDENTICAL_BADGE, None),
@@ -130,6 +131,10 @@ def _badges(hit: Hit, hits: Hits) -> None:
             for holds, text, colour, tip in badges:
                 if holds:
                     st.badge(text, color=colour, help=tip)
+
+
+def _tied(hit: Hit, hits: Hits) -> bool:
+    return hit.tied or hits.beyond == hit.distance
 
 
 def compare_button(hit: Hit, context: Context, where: str = "card") -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.common import shelf, words
+from pages.common.pictures import drawn as _drawn
 from retrieval.archive import Archive
 
 COUNTS = (5, 10, 15, 20, 30, 40, 50)
@@ -66,6 +67,17 @@ def current_archive() -> Archive | None:
     return offered.get(st.session_state.get(ARCHIVE_KEY), first)
 
 
+def real_of_the_kind(archive: Archive) -> list[str]:
+    """Names of the offered archives of this one's modality whose cases nobody drew."""
+    kind = archive.about.get("modality")
+    offered, _ = shelf.offered()
+    return [
+        name
+        for name, one in offered.items()
+        if one.about.get("modality") == kind and not _drawn(one)
+    ]
+
+
 def current_name() -> str:
     """The name that the current archive is offered under; empty if there is none."""
     offered, _ = shelf.offered()
@@ -108,6 +120,8 @@ def prefer(modality: str) -> None:
     fitting = [name for name, one in offered.items() if one.about.get("modality") == modality]
     if fitting:
         last = st.session_state.get(_last_key(modality))
-        name = last if last in fitting else fitting[0]
+        # who searches real cases means real ones of the other kind, too
+        alike = [one for one in fitting if chosen and _drawn(offered[one]) == _drawn(chosen)]
+        name = last if last in fitting else [*alike, *fitting][0]
         st.session_state[ARCHIVE_KEY] = name
         st.session_state[NOTE_KEY] = words.switched(name, modality)

@@ -24,7 +24,7 @@ TITLES = {
     "look-alikes": "Look-alikes",
     "odd-one-out": "Odd one out",
 }
-CONFIDENCE_KEYS = dict(zip(CONFIDENCES, ("a", "s", "d"), strict=True))
+CONFIDENCE_KEYS = dict(zip(CONFIDENCES, ("j", "k", "l"), strict=True))  # no picture's letter
 
 
 @dataclass(frozen=True)

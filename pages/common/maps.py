@@ -86,17 +86,22 @@ def unavailable() -> None:
 
 
 def mostly_outside(pair: Pair, names: Sequence[str]) -> str:
-    """What lies where and how much of it, if most of one's evidence is not on what is asked about.
+    """Where most of the evidence lies and how much of it, if it is not on what is asked about.
 
     names : of the two pictures, as they stand in the middle of a sentence.
     """
-    if max(one.outside for one in pair) <= MOST:
+    shares = [f"{100 * one.outside:.0f} %" for one in pair]
+    most = [place for place, one in enumerate(pair) if one.outside > MOST]
+    if not most:
         return ""
-    first, second = (
-        f"{100 * one.outside:.0f} % of it in {name}" for one, name in zip(pair, names, strict=True)
+    lungs = "outside the lungs, " if any(pair[place].lungs for place in most) else ""
+    where = f"{lungs}on borders or on text"
+    if len(most) == len(pair):
+        return f"{where}: {shares[0]} of it in {names[0]}, {shares[1]} in {names[1]}"
+    here, there = most[0], 1 - most[0]
+    return (
+        f"{where} in {names[here]}: {shares[here]} of it there, {shares[there]} in {names[there]}"
     )
-    lungs = "outside the lungs, " if any(one.lungs for one in pair) else ""
-    return f"{lungs}on borders or on text: {first}, {second}"
 
 
 def outside_of_interest(

@@ -70,6 +70,11 @@ def distance(hit: Hit) -> str:
     return f"{hit.distance} of {hit.bits} bits differ"
 
 
+def moved(hit: Hit) -> str:
+    """The same where examples moved the query: no picture has the code that is asked with."""
+    return f"{hit.distance} of {hit.bits} bits from the refined query"
+
+
 def trust(figure: Sequence[float], chance: float, by_label: Mapping[str, float]) -> str:
     """What the matches shown are worth, from precision (value, low, high) on new patients."""
     value, low, high = (round(100 * share) for share in figure)
@@ -94,12 +99,11 @@ def chance(share: float) -> str:
 
 
 def gap(hits: Hits, place: int) -> str:
-    """How much farther the case after this one is."""
+    """How much farther the case after this one is, which is none of its ties."""
     following = hits[place + 1].distance if place + 1 < len(hits) else hits.beyond
     if following is None:
         return "last of the list"
-    step = following - hits[place].distance
-    return f"gap to the next {words.count(step, 'bit')}" if step else "no gap to the next"
+    return f"gap to the next {words.count(following - hits[place].distance, 'bit')}"
 
 
 def tie(hits: Hits, distance: int) -> str:

@@ -118,6 +118,11 @@ def png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
+def drawn(archive: Archive) -> bool:
+    """Whether a program drew an archive's cases."""
+    return bool((archive.catalogue.column("source") == SYNTHETIC).all())
+
+
 @st.cache_data(max_entries=32, show_spinner=False)
 def samples(folder: str, archive_id: str, _archive: Archive, number: int = 6) -> list[Entry]:
     """Synthetic test cases of different labels and patients, with a picture on this machine."""

@@ -75,5 +75,6 @@ def counter_example(around: Around, context: Context) -> None:
     if other is None:
         return
     with st.container(border=True, gap="xsmall"):
-        st.markdown(f":small[{words.OTHER_FINDING}]", help=words.OTHER_FINDING_HELP)
+        title = words.NEAREST_DISAGREES if other.rank == 1 else words.OTHER_FINDING
+        st.markdown(f":small[{title}]", help=words.OTHER_FINDING_HELP)
         cards.beside(other, context)

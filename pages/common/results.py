@@ -6,21 +6,21 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
-from pages.common import cards, engine, figures, phrases, pictures, strip, words
+from pages.common import cards, choices, engine, figures, phrases, pictures, strip, words
 from pages.common.cards import Context
 from retrieval.archive import Archive
 from retrieval.around import Around
 from retrieval.folding import fold
 from retrieval.hits import Hits
-from retrieval.trust import Answer
+from retrieval.trust import STRANGE, Answer
 
 CARDS_A_PAGE = 20
 
 
-def show(
+def head(
     context: Context, around: Around, query: engine.Query, mask: npt.NDArray[np.bool_] | None
 ) -> None:
-    """Summary, trust, the strip of all distances, and the cards; `mask` (n,) as the filter says."""
+    """Summary, trust and the strip of all distances; `mask` (n,) as the filter says."""
     archive, hits, filtered = context.archive, context.hits, mask is not None
     if not len(hits):
         st.info("No case of this archive fits the filter; show all cases again.")
@@ -29,6 +29,13 @@ def show(
     _trust(context, query, filtered=filtered)
     strip.show(around.counts(), hits, filtered=filtered)
     _pictures(archive, hits)
+
+
+def listed(context: Context, query: engine.Query) -> None:
+    """The cards, in pages."""
+    archive, hits = context.archive, context.hits
+    if not len(hits):
+        return
     groups = fold(hits, archive.codes)
     shown = st.container()
     first, last = _page(len(groups), archive, query, hits)
@@ -44,13 +51,31 @@ def show(
 def _trust(context: Context, query: engine.Query, *, filtered: bool) -> None:
     """How good such rankings are, and whether this one is surer or less sure than most."""
     if context.withheld:
-        st.caption(f"{context.withheld}: no figure and no chance is given.")
+        _withheld(context)
         return
+    _sureness(context.answer)
     if filtered:
         st.caption(words.FILTERED)
     else:
         st.markdown(figures.trust(context.archive, len(context.hits)))
-    _sureness(context.answer)
+
+
+def _withheld(context: Context) -> None:
+    """Why there is no figure; a scan that is unlike drawn cases can be asked of real ones."""
+    sentence = f"{context.withheld}: no figure and no chance is given."
+    if context.withheld != STRANGE:
+        st.caption(sentence)
+        return
+    st.warning(sentence, icon=":material/warning:")
+    if pictures.drawn(context.archive):
+        for name in choices.real_of_the_kind(context.archive):
+            st.button(
+                f"Search {words.plain(words.archive_title(name), 60)} instead",
+                key=f"instead-{name}",
+                icon=":material/swap_horiz:",
+                on_click=choices.set_name,
+                args=(name,),
+            )
 
 
 def _sureness(answer: Answer | None) -> None:

@@ -15,6 +15,8 @@ from PIL import Image
 
 from pages.common import asked, cards, engine, phrases, pictures, words
 from pages.common.cards import Context
+from retrieval.archive import Archive
+from retrieval.refining import Examples
 from retrieval.regions import Region
 
 DRAWN = 10  # pictures of cases on the page
@@ -65,6 +67,7 @@ class Content:
     scan: npt.NDArray[np.uint8] | None
     region: Region | None
     pictures: tuple[bytes | None, ...]
+    examples: tuple[str, ...]
     searched: str
     today: date
 
@@ -79,11 +82,22 @@ def _content(chosen: asked.ChosenScan, context: Context, query: engine.Query) ->
         scan=own,
         region=query.region,
         pictures=tuple(pictures.picture(archive, hit.entry) for hit in context.hits.hits[:DRAWN]),
+        examples=_examples(archive, query.examples),
         searched=(
             f"Archive {archive.name} ({archive.id}), model {model.name} ({model.id}), "
             f"{archive.bits} bits."
         ),
         today=date.today(),
+    )
+
+
+def _examples(archive: Archive, examples: Examples) -> tuple[str, ...]:
+    """Which cases moved the list, so that it can be made again."""
+    sides = (("Moved towards", examples.more), ("Moved away from", examples.less))
+    return tuple(
+        f"{said} {', '.join(entry.id for entry in archive.catalogue.entries(list(rows)))}."
+        for said, rows in sides
+        if rows
     )
 
 
@@ -111,7 +125,7 @@ def _file(content: Content, kind: str, size: str) -> bytes:
         query=content.scan,
         region=content.region,
         searched=content.searched,
-        notes=[words.on_paper(summary), *_notes(context)],
+        notes=[words.on_paper(summary), *content.examples, *_notes(context)],
         date=f"{content.today:%d %B %Y}".lstrip("0"),
     )
     return sheet.file(kind, size)

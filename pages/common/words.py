@@ -29,6 +29,7 @@ STALE = "The archive has changed since chances were fitted to it, so none is sho
 FILTERED = "The list is filtered; how far such lists can be trusted was measured without filters."
 ALL_SYNTHETIC = "All these cases are drawn by a program; they show no person."
 OTHER_FINDING = "Nearest case with another finding than most"
+NEAREST_DISAGREES = "The nearest case has another finding than most"
 OTHER_FINDING_HELP = (
     "The case most like your scan among those with another finding than most matches have (than "
     "the nearest match, if findings share the lead), whatever the filter. Look at it before you "

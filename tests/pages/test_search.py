@@ -402,8 +402,28 @@ def test_a_scan_unlike_the_archive_gets_no_figure_and_no_chance():
     drawn = archives.open_archive("sample-xray")
     data = drawn.picture(drawn.catalogue.entries([0])[0]).read_bytes()
     app = uploaded(control(started(), "archive").select("pneumonia-xray").run(), data)
-    assert ranks(app) and any(one.value.startswith(trust.STRANGE) for one in app.caption)
+    assert ranks(app) and any(one.value.startswith(trust.STRANGE) for one in app.warning)
     assert not any("On new patients" in text or "% likely" in text for text in texts(app))
+    assert not any((one.key or "").startswith("instead-") for one in app.button)  # it is real
+
+
+def test_a_real_scan_among_drawn_cases_is_offered_real_ones(monkeypatch, drawn_scan):
+    monkeypatch.setattr(engine, "withheld", lambda *_: trust.STRANGE)
+    archive, _ = shipped_sample()
+    app = uploaded(control(started(), "archive").select(archive.name).run(), drawn_scan)
+    offered = [one.label for one in app.button if (one.key or "").startswith("instead-")]
+    assert "Search COVID-CT instead" in offered and not any("X-ray" in text for text in offered)
+    app = next(one for one in app.button if one.key == "instead-covid-ct").click().run()
+    assert not app.exception and ranks(app) and app.session_state["archive"] == "covid-ct"
+
+
+def test_who_searches_real_cases_gets_real_ones_of_the_other_kind():
+    drawn = archives.open_archive("sample-xray")
+    data = drawn.picture(drawn.catalogue.entries([0])[0]).read_bytes()
+    app = uploaded(control(started(), "archive").select("covid-ct").run(), data)
+    assert app.session_state["archive"] == "pneumonia-xray"
+    app = uploaded(control(started(), "archive").select("sample-ct").run(), data)
+    assert app.session_state["archive"] == "sample-xray"
 
 
 def noise(seed=0):

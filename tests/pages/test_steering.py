@@ -170,6 +170,7 @@ def test_the_page_to_take_away_is_made_outside_a_session():
         scan=np.zeros((20, 30), np.uint8),
         region=None,
         pictures=tuple(archive.picture(hit.entry).read_bytes() for hit in hits.hits[:10]),
+        examples=takeaway._examples(archive, Examples(more=(3,), less=(5, 6))),
         searched=f"Archive {archive.name} ({archive.id})",
         today=takeaway.date(2026, 11, 27),
     )  # fmt: skip
@@ -186,6 +187,9 @@ def test_the_page_to_take_away_is_made_outside_a_session():
     assert Image.open(io.BytesIO(made["png", "A4"])).size == (2481, 3507)
     table = made["csv", "A4"].decode("utf-8-sig")
     assert table.count(archive.catalogue.entries([0])[0].id) == 1
+    ids = archive.catalogue.column("id")
+    assert f"Moved towards {ids[3]}." in table
+    assert f"Moved away from {ids[5]}, {ids[6]}." in table
     assert "12 nearest of 40 that fit the filter" in table  # also on paper it is no whole archive
     assert words.on_paper(words.FILTERED) in table
 

@@ -45,7 +45,7 @@ def pressed(app, key):
 
 
 def answered(app, kind, option="1"):
-    app = pressed(pressed(app, f"first-{option}"), "sure-s")
+    app = pressed(pressed(app, f"first-{option}"), "sure-k")
     return pressed(app, f"final-{option}") if kind == "unknown" else app
 
 
@@ -106,7 +106,7 @@ def test_most_of_the_difference_outside_the_lungs_is_warned_of(monkeypatch, outs
     about = [text for text in warned if "outside the lungs" in text]
     assert len(about) == (outside > maps.MOST)
     for text in about:
-        assert "outside the lungs, on borders or on text: 60 % of it in A, 20 % of it in B" in text
+        assert "outside the lungs, on borders or on text in A: 60 % of it there, 20 % in B" in text
 
 
 def test_without_a_map_the_session_goes_on(monkeypatch):

@@ -19,8 +19,13 @@ def pair(first, second, lungs=True):
     [(True, "outside the lungs, on borders or on text"), (False, "on borders or on text")],
 )
 def test_the_place_and_both_shares_are_said(lungs, place):
-    said = maps.mostly_outside(pair(0.724, 0.31, lungs), ("your scan", "the archived case"))
-    assert said == f"{place}: 72 % of it in your scan, 31 % of it in the archived case"
+    names = ("your scan", "the archived case")
+    both = maps.mostly_outside(pair(0.724, 0.81, lungs), names)
+    assert both == f"{place}: 72 % of it in your scan, 81 % in the archived case"
+    first = maps.mostly_outside(pair(0.724, 0.31, lungs), names)
+    assert first == f"{place} in your scan: 72 % of it there, 31 % in the archived case"
+    second = maps.mostly_outside(pair(0.14, 0.75, lungs), names)
+    assert second == f"{place} in the archived case: 75 % of it there, 14 % in your scan"
 
 
 def test_nothing_is_said_while_most_of_both_lies_where_it_should():
