@@ -68,13 +68,16 @@ def current_archive() -> Archive | None:
 
 
 def real_of_the_kind(archive: Archive) -> list[str]:
-    """Names of the offered archives of this one's modality whose cases nobody drew."""
+    """Names of the offered archives of this one's modality whose cases nobody drew.
+
+    Only those with chances: how far their lists can be trusted has been measured.
+    """
     kind = archive.about.get("modality")
     offered, _ = shelf.offered()
     return [
         name
         for name, one in offered.items()
-        if one.about.get("modality") == kind and not _drawn(one)
+        if one.about.get("modality") == kind and one.calibration and not _drawn(one)
     ]
 
 
