@@ -103,7 +103,7 @@ def test_a_lesson_from_start_to_end_by_keyboard_alone(server, page):
         right = str(question.options.index(question.answer) + 1)
         for key, then in (
             (right, "How sure are you?"),
-            ("s", "Keep your answer?"),
+            ("k", "Keep your answer?"),
             (right, "It is"),
         ):
             quiet(page)

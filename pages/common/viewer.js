@@ -122,10 +122,10 @@ class Pane {
 
   makeMarks() {
     const mark = (place) => make("span", `mark ${place}`, "", this.frame);
-    const windowMark = mark("top left");
-    this.widthMark = make("span", "number", "", windowMark);
-    windowMark.append(" ");
-    this.levelMark = make("span", "number", "", windowMark);
+    this.windowMark = mark("top left");
+    this.widthMark = make("span", "number", "", this.windowMark);
+    this.windowMark.append(" ");
+    this.levelMark = make("span", "number", "", this.windowMark);
     this.sizeMark = mark("top right");
     this.valueMark = mark("bottom left");
     this.scale = make("div", "scale bottom right", "", this.frame);
@@ -313,6 +313,9 @@ class Pane {
 
   label() {
     const unit = this.data.unit ? ` ${this.data.unit}` : "";
+    const usual = this.data.windows[0];
+    // The whole range of an 8-bit picture says nothing, and may cover a burned-in letter.
+    this.windowMark.hidden = !unit && this.hasWindow(usual);
     this.widthMark.textContent = `W ${Math.round(this.width)}`;
     this.levelMark.textContent = `L ${Math.round(this.level)}${unit}`;
     const sizes = [];
