@@ -84,7 +84,7 @@ def plan() -> Plan:
             persist_state="session",
         )
         seed = st.number_input(
-            "Series",
+            "Set",
             min_value=0,
             max_value=9999,
             value=1,
