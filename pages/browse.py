@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.common import atlas, choices, filters
+from retrieval.layout import MOST
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
     archive = choices.archive()
@@ -10,7 +11,9 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         filters.control(archive)
 if archive is not None and archive.points is None:
     st.info(
-        "This archive has no map of its present cases. Whoever keeps it makes one with "
+        f"A map shows {MOST:,} cases at most; this archive holds {len(archive):,}."
+        if len(archive) > MOST
+        else "This archive has no map of its present cases. Whoever keeps it makes one with "
         "`python -m retrieval layout` and the archive's folder.",
         icon=":material/scatter_plot:",
     )

@@ -378,15 +378,17 @@ def _warn_of_looks(pictures: Iterable[tuple[Path, Scan]], archive: Archive) -> b
     """Say on stderr where one does not look like what the archive holds; whether any was said."""
     from retrieval.intake import Gate
 
-    said = False
     try:
         gate = Gate.load()
-        for file, scan in pictures:
-            for warning in gate.check(scan.pixels).warnings(archive.about["modality"]):
-                print(f"{file.name}: {warning}", file=sys.stderr)
-                said = True
+        gate.view  # noqa: B018  loads the network
     except RetrievalError as error:  # it warns, and stops nothing
         print(error, file=sys.stderr)
+        return False
+    said = False
+    for file, scan in pictures:
+        for warning in gate.check(scan.pixels).warnings(archive.about["modality"]):
+            print(f"{file.name}: {warning}", file=sys.stderr)
+            said = True
     return said
 
 

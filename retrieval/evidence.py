@@ -86,8 +86,10 @@ class Evidence:
         """Read what `save` wrote; EvaluationError if the file holds anything else."""
         try:
             with np.load(path, allow_pickle=False) as arrays:
-                found = {field.name: arrays[field.name] for field in fields(cls)}
-            plain = {"bits": int(found["bits"]), "recipe": str(found["recipe"])}
+                names = {field.name for field in fields(cls)} - {"recipe"}
+                found = {name: arrays[name] for name in names}
+                recipe = str(arrays["recipe"]) if "recipe" in arrays else ""  # not in older files
+            plain = {"bits": int(found["bits"]), "recipe": recipe}
             evidence = cls(**{**found, **plain})
             sound = evidence._is_sound()
         except (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile):

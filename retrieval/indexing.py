@@ -103,8 +103,11 @@ def add(where: Path, files: Sequence[Path], label: str, *, read: Reader = scans.
         _require_same_features(archive, model)
         features, checksums = encoding.encode_all(files, model, read)
         _refuse_known(archive, files, checksums)
-        for path in files:  # decoded again: all of them at once might not fit in memory
-            _keep_copy(archive.folder, read(path))
+        for path, sha256 in zip(files, checksums, strict=True):
+            scan = read(path)  # again: all of them at once might not fit in memory
+            if scan.sha256 != sha256:
+                raise ArchiveError(f"{path.name} changed while it was read; add it again.")
+            _keep_copy(archive.folder, scan)
         held = archive.catalogue.entries()
         fresh = _with_ids(
             [_added(sha256, label) for sha256 in checksums], {entry.id for entry in held}

@@ -53,6 +53,7 @@ class Sheet:
 
     query : its picture, or None for a stored case without one; region : the part asked with.
     searched : archive, model and their ids; notes : sentences about the whole ranking.
+    examples : sentences on the cases that moved the list, if any did; the table alone has them.
     """
 
     lines: Sequence[Line]
@@ -61,6 +62,7 @@ class Sheet:
     searched: str
     notes: Sequence[str]
     date: str
+    examples: Sequence[str] = ()
 
     def table(self) -> bytes:
         """All cases as CSV, and below what was searched, when, and what it is not for."""
@@ -71,7 +73,7 @@ class Sheet:
             )
             for line in self.lines
         ]  # fmt: skip
-        notes = (self.searched, *self.notes, self.date, NOT_FOR_DIAGNOSIS)
+        notes = (self.searched, *self.notes, *self.examples, self.date, NOT_FOR_DIAGNOSIS)
         return as_csv([COLUMNS, *cases, *([note] for note in notes)])
 
     def draw(self, size: str = "A4") -> Figure:
@@ -84,7 +86,7 @@ class Sheet:
             page.text(1 - MARGIN, 0.952, self.date, size=9, ha="right", va="top")
             _query(page, self)
             for place, line in enumerate(self.lines[:DRAWN]):
-                _case(page, line, place)
+                _case(page, line, place, moved=bool(self.examples))
             _foot(page, self)
         return page
 
@@ -113,7 +115,7 @@ def _query(page: Figure, sheet: Sheet) -> None:
     page.text(0.54, 0.64 + height, text, size=9, va="top", linespacing=1.35)
 
 
-def _case(page: Figure, line: Line, place: int) -> None:
+def _case(page: Figure, line: Line, place: int, *, moved: bool) -> None:
     width = (1 - 2 * MARGIN) / ACROSS
     left = MARGIN + place % ACROSS * width
     top = 0.575 - place // ACROSS * 0.245
@@ -123,7 +125,8 @@ def _case(page: Figure, line: Line, place: int) -> None:
         left, top - 0.133, textwrap.fill(f"{line.rank}. {finding}", 18), size=8, weight="bold",
         va="top",
     )  # fmt: skip
-    below = [f"{line.distance} of {line.bits} bits differ"]
+    apart = "bits from the\nrefined query" if moved else "bits differ"
+    below = [f"{line.distance} of {line.bits} {apart}"]
     if line.chance is not None:
         below.append(f"{100 * line.chance:.0f} % likely to share\nthe scan's finding")
     below.append(f"Patient {_short(line.patient)}")

@@ -26,6 +26,7 @@ NEAR_TRAINED = "Nearly a training picture"
 ARCHIVED = "This picture is in the archive itself"
 UNLIKE = "This is not the kind of picture that this archive was measured with"
 STRANGE = "This scan looks unlike all pictures of this archive"
+FAR = "The nearest cases lie farther off than for 99 of 100 queries that this was fitted on"
 NO_INFORMATION = (
     "On held-out queries this archive's rankings said no more of the label than its share of "
     "the archive does."
@@ -108,6 +109,11 @@ def withheld(
     return STRANGE if strange else ""
 
 
+def said_of(reason: str) -> str:
+    """A reason for giving no chance as a sentence."""
+    return f"{reason}: no chance is given."
+
+
 def judge(
     archive: Archive,
     model: Model,
@@ -127,7 +133,7 @@ def judge(
     current = calibration.archive_id == archive.id
     why = withheld(archive, model, distance, sha256, unlike=unlike, strange=strange)
     if why:
-        return Answer(None, False, None, why == STRANGE, current, f"{why}: no chance is given.")
+        return Answer(None, False, None, why == STRANGE, current, said_of(why))
     chances = chance(calibration, distance, archive.catalogue.column("label"))
     nearest = float(np.sort(distance)[:NEIGHBOURS].mean())
     novel = calibration.is_novel(nearest)
@@ -137,7 +143,7 @@ def judge(
         novelty=calibration.novelty(nearest),
         novel=novel,
         current=current,
-        why="" if calibration.informative else NO_INFORMATION,
+        why=NO_INFORMATION if not calibration.informative else said_of(FAR) if novel else "",
     )
 
 

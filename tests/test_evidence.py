@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from retrieval.errors import EvaluationError
 from retrieval.evidence import mean_nearest
 from tests import simulated
 
@@ -51,3 +52,18 @@ def test_take_keeps_what_belongs_together():
     part = made.take(made.labels != "a")
     assert set(part.labels) == {"b", "c"} and part.names.tolist() == ["a", "b", "c"]
     np.testing.assert_array_equal(part.histograms, made.histograms[made.labels != "a"])
+
+
+def test_evidence_without_a_recipe_is_read_too(tmp_path):
+    """As it was stored before recipes were."""
+    made = masked()
+    made.save(tmp_path / "new.npz")
+    with np.load(tmp_path / "new.npz") as arrays:
+        older = {name: arrays[name] for name in arrays if name != "recipe"}
+    np.savez_compressed(tmp_path / "old.npz", **older)
+    found = type(made).load(tmp_path / "old.npz")
+    assert found.recipe == "" and np.array_equal(found.distances, made.distances)
+    del older["bits"]
+    np.savez_compressed(tmp_path / "damaged.npz", **older)
+    with pytest.raises(EvaluationError, match="holds no evidence"):
+        type(made).load(tmp_path / "damaged.npz")

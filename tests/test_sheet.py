@@ -21,7 +21,7 @@ LONG = "An uncommonly long name of a finding that somebody typed in full, with c
 
 def sheet(
     count=10, *, finding="Ground-glass opacity", chance=0.81, pictures=True, region=None,
-    patient="patient-",
+    patient="patient-", examples=(),
 ):  # fmt: skip
     lines = [
         Line(n, f"{n:016x}", finding, f"{patient}{n}", n, 128, chance, GREY if pictures else None)
@@ -30,7 +30,16 @@ def sheet(
     searched = "Archive sample-ct (0123456789abcdef), model ct (fedcba9876543210), 128 bits."
     notes = ["10 nearest of 252: 6 Ground-glass opacity, 4 Clear lungs.", "No figure is given."]
     query = GREY if pictures else None
-    return Sheet(lines, query, region, searched, notes, "27 November 2026")
+    return Sheet(lines, query, region, searched, notes, "27 November 2026", examples)
+
+
+def test_a_refined_list_is_none_of_the_scans_own_distances():
+    refined = sheet(examples=["Moved towards 0123."])
+    said = [text.get_text() for text in refined.draw().texts]
+    assert any("bits from the\nrefined query" in text for text in said)
+    assert not any("differ" in text or "Moved" in text for text in said)
+    assert b"Moved towards 0123." in refined.table()
+    assert any("1 of 128 bits differ" in text.get_text() for text in sheet().draw().texts)
 
 
 @pytest.mark.parametrize("size", PAGES)
@@ -38,7 +47,8 @@ def sheet(
 @pytest.mark.parametrize("finding", ["Clear lungs", LONG])
 def test_every_text_lies_on_the_page_and_none_on_another(size, count, finding):
     region = Region(0.1, 0.2, 0.3, 0.4)
-    page = sheet(count, finding=finding, region=region, patient="0123456789ABCDEF0123456789-").draw(
+    patient, examples = "0123456789ABCDEF0123456789-", ["Moved towards 0123."]
+    page = sheet(count, finding=finding, region=region, patient=patient, examples=examples).draw(
         size
     )
     renderer = FigureCanvasAgg(page).get_renderer()

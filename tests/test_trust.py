@@ -186,6 +186,13 @@ def test_no_chance_for_a_copy_of_a_training_picture_nor_for_a_stranger(own, tmp_
         assert answer.novel == ("strange" in flags)
 
 
+def test_a_query_far_from_all_cases_gets_a_reason_instead_of_a_chance(own, tmp_path, monkeypatch):
+    monkeypatch.setattr(type(own.calibration), "is_novel", lambda *_: True)
+    answer = judged(own, fresh_scan(tmp_path))
+    assert answer.novel and answer.chances is None and not answer.answered
+    assert answer.why == f"{trust.FAR}: no chance is given."
+
+
 def test_an_uninformative_calibration_answers_nobody(own, tmp_path):
     dull = replace(own.calibration, informative=False, slope=0.0, threshold=0.0)
     answer = judged(indexing.calibrate(own.folder, dull), fresh_scan(tmp_path))

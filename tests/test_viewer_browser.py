@@ -29,14 +29,16 @@ hu = View(
     spacing=(0.5, 0.5), edges=("R", "L", "A", "P"),
 )
 tall = View(values[:, ::2], "HU", (Window("Lung", -600, 1500),), spacing=(0.5, 1.0))
-eight = View(grey, "", (Window("", 127.5, 255),))
+eight = View(grey, "", (Window("Full range", 127.5, 255),))
+of_file = (Window("File", 900, 1200), Window("Full range", 2000, 4000))
+deep = View(grey.astype(np.uint16), "", of_file)
 negative = View(
     values.astype(np.uint16), "", (Window("", 1000, 2000),), inverted=True,
     spacing=(0.2, 0.2), at_detector=True, shrunk=2.0,
 )
 scenes = {{
     "one": [hu], "other": [tall], "pair": [hu, tall], "mixed": [hu, eight],
-    "eight": [eight], "negative": [negative],
+    "eight": [eight], "deep": [deep], "negative": [negative],
 }}
 
 def show(scene, key="viewer"):
@@ -376,6 +378,12 @@ def test_values_farther_apart_in_one_direction_keep_their_proportions(opened):
     assert not found[:, : left - 1].any() and found[:, left + SIZE - 2].min() == 255
     down = windowed(picture()[:, SIZE // 2], 1500, -600)
     assert farthest(found[:, left + SIZE // 2], down) <= 3  # between two columns
+
+
+def test_a_window_of_the_file_is_named_also_without_a_unit(opened):
+    page = opened("deep")
+    shows(page, "W 1200 L 900")
+    expect(readout(page)).to_be_visible()
 
 
 def test_a_pair_of_different_units_shares_zoom_only(opened):

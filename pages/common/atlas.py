@@ -138,9 +138,10 @@ def case(archive: Archive, picked: int | None) -> None:
 
 
 def _rows(archive: Archive, start: str) -> list[int]:
-    """The cases whose ids start so."""
-    ids = archive.catalogue.column("id")
-    return np.flatnonzero(np.char.startswith(ids.astype(str), start)).tolist()
+    """The case with this id, or those whose ids start so: a copy's id goes on after another's."""
+    ids = archive.catalogue.column("id").astype(str)
+    whole = np.flatnonzero(ids == start).tolist()
+    return whole or np.flatnonzero(np.char.startswith(ids, start)).tolist()
 
 
 def _neighbours(archive: Archive, row: int) -> None:

@@ -77,8 +77,14 @@ def real_of_the_kind(archive: Archive) -> list[str]:
     return [
         name
         for name, one in offered.items()
-        if one.about.get("modality") == kind and one.calibration and not _drawn(one)
+        if one.about.get("modality") == kind and _measured(one) and not _drawn(one)
     ]
+
+
+def _measured(archive: Archive) -> bool:
+    """Whether chances are shown for this archive as it is, and say something."""
+    fitted = archive.calibration
+    return fitted is not None and fitted.informative and fitted.archive_id == archive.id
 
 
 def current_name() -> str:
@@ -114,7 +120,10 @@ def count() -> int:
 
 
 def prefer(modality: str) -> None:
-    """Choose an archive of this modality, the last chosen or the first, unless one is already."""
+    """Choose an archive of this modality, unless one is chosen already.
+
+    The one that was chosen last; else the first that is drawn, or real, as the one before.
+    """
     offered, _ = shelf.offered()
     chosen = current_archive()
     st.session_state[NOTE_KEY] = ""

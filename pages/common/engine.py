@@ -61,7 +61,6 @@ class Query:
     frames: int
     frame: int
     warnings: tuple[str, ...]
-    trained_on: bool
     features: Features
     code: Codes
     finding: Finding | None
@@ -119,7 +118,6 @@ def search_stored(
         frames=1,
         frame=0,
         warnings=(),
-        trained_on=model.saw(entry.sha256),
         features=features,
         code=np.asarray(archive.codes[rows[0] : rows[0] + 1]),
         finding=None,
@@ -168,7 +166,8 @@ def scan(data: bytes, digest: str, frame: int | None) -> Scan:
 
 
 def judged(query: Query, around: Around) -> trust.Answer | None:
-    """How far to trust the query's ranking; None where the archive has no calibration."""
+    """How far to trust the ranking of a query that `withheld` says nothing of; None where the
+    archive has no calibration."""
     archive = around.archive
     return trust.judge(archive, model_of(archive), around.distances, query.sha256)
 
@@ -257,7 +256,6 @@ def _read(
         frames=scan.frames,
         frame=scan.frame,
         warnings=scan.warnings,
-        trained_on=_model.saw(scan.sha256),
         features=features[0],
         code=_model.codes(features),
         finding=_intake(digest, frame, scan),

@@ -110,7 +110,7 @@ def questions(archive: Archive, wanted: Plan) -> tuple[Question, ...]:
     return found
 
 
-@st.cache_data(max_entries=64, show_spinner="Choosing cases")
+@st.cache_data(max_entries=64, ttl=600, show_spinner="Choosing cases")
 def _questions(
     archive_id: str, kind: str, seed: int, count: int, _archive: Archive
 ) -> tuple[Question, ...]:

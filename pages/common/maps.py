@@ -94,7 +94,7 @@ def mostly_outside(pair: Pair, names: Sequence[str]) -> str:
     most = [place for place, one in enumerate(pair) if one.outside > MOST]
     if not most:
         return ""
-    lungs = "outside the lungs, " if any(pair[place].lungs for place in most) else ""
+    lungs = "outside the lungs, " if all(pair[place].lungs for place in most) else ""
     where = f"{lungs}on borders or on text"
     if len(most) == len(pair):
         return f"{where}: {shares[0]} of it in {names[0]}, {shares[1]} in {names[1]}"

@@ -125,7 +125,8 @@ def _file(content: Content, kind: str, size: str) -> bytes:
         query=content.scan,
         region=content.region,
         searched=content.searched,
-        notes=[words.on_paper(summary), *content.examples, *_notes(context)],
+        notes=[words.on_paper(summary), *_notes(context)],
+        examples=content.examples,
         date=f"{content.today:%d %B %Y}".lstrip("0"),
     )
     return sheet.file(kind, size)

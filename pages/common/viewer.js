@@ -314,8 +314,8 @@ class Pane {
   label() {
     const unit = this.data.unit ? ` ${this.data.unit}` : "";
     const usual = this.data.windows[0];
-    // The whole range of an 8-bit picture says nothing, and may cover a burned-in letter.
-    this.windowMark.hidden = !unit && this.hasWindow(usual);
+    // The whole range of numbers without a unit says nothing, and may cover a burned-in letter.
+    this.windowMark.hidden = !unit && this.hasWindow(usual) && this.data.whole;
     this.widthMark.textContent = `W ${Math.round(this.width)}`;
     this.levelMark.textContent = `L ${Math.round(this.level)}${unit}`;
     const sizes = [];

@@ -19,6 +19,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from retrieval.viewing import FULL_RANGE
 from retrieval.views import View, Window
 
 HOUNSFIELD = "HU"
@@ -87,6 +88,7 @@ def _described(pane: Pane) -> dict[str, Any]:
     about = {
         "unit": view.unit,
         "windows": [asdict(window) for window in view.windows],
+        "whole": view.windows[0].name == FULL_RANGE,
         "inverted": view.inverted,
         "spacing": view.spacing,
         "at_detector": view.at_detector,

@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 
-from pages.common import words
+from pages.common import atlas, words
+from retrieval import archive as archives
 from retrieval import hamming
 from tests.pages.visiting import at_page, shipped_sample, texts, without_pictures
 
@@ -42,6 +43,16 @@ def test_a_case_is_chosen_by_its_id_and_asked_about():
     assert [int(text.split()[-2]) for text in shown] == distances.tolist()
     app.text_input[0].input("zz").run()
     assert any("No case" in text for text in texts(app))
+
+
+def test_a_whole_id_chooses_its_case_though_a_copys_id_goes_on_after_it():
+    archive = archives.open_archive("pneumonia-xray")
+    ids = archive.catalogue.column("id").astype(str).tolist()
+    copy = next(one for one in ids if one.endswith("-2"))
+    first = copy.removesuffix("-2")
+    assert [ids[row] for row in atlas._rows(archive, first)] == [first]
+    assert [ids[row] for row in atlas._rows(archive, copy)] == [copy]
+    assert len(atlas._rows(archive, first[:-1])) == 2 and atlas._rows(archive, "zz") == []
 
 
 def test_an_archive_without_pictures_has_a_map_too():

@@ -28,6 +28,12 @@ def test_the_place_and_both_shares_are_said(lungs, place):
     assert second == f"{place} in the archived case: 75 % of it there, 14 % in your scan"
 
 
+def test_lungs_are_named_only_if_they_were_found_in_every_picture_meant():
+    (with_lungs, _), (_, without) = pair(0.6, 0.7), pair(0.6, 0.7, lungs=False)
+    said = maps.mostly_outside((with_lungs, without), ("A", "B"))
+    assert said == "on borders or on text: 60 % of it in A, 70 % in B"
+
+
 def test_nothing_is_said_while_most_of_both_lies_where_it_should():
     assert maps.mostly_outside(pair(0.5, 0.1), ("A", "B")) == ""
 
