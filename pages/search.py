@@ -60,7 +60,7 @@ else:
         archive,
         around.hits(k, mask),
         len(archive) if mask is None else int(mask.sum()),
-        None if withheld else engine.judged(found, around),
+        engine.judged(around, withheld),
         withheld,
         partial(compare.show, found),
         partial(steering.menu, chosen),

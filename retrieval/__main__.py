@@ -378,15 +378,15 @@ def _warn_of_looks(pictures: Iterable[tuple[Path, Scan]], archive: Archive) -> b
     """Say on stderr where one does not look like what the archive holds; whether any was said."""
     from retrieval.intake import Gate
 
-    try:
-        gate = Gate.load()
-        gate.view  # noqa: B018  loads the network
-    except RetrievalError as error:  # it warns, and stops nothing
-        print(error, file=sys.stderr)
-        return False
-    said = False
+    gate, said = None, False
     for file, scan in pictures:
-        for warning in gate.check(scan.pixels).warnings(archive.about["modality"]):
+        try:
+            gate = gate or Gate.load()
+            warnings = gate.check(scan.pixels).warnings(archive.about["modality"])
+        except RetrievalError as error:  # it warns, and stops nothing
+            print(error, file=sys.stderr)
+            return said
+        for warning in warnings:
             print(f"{file.name}: {warning}", file=sys.stderr)
             said = True
     return said
@@ -426,7 +426,8 @@ def _search(options: argparse.Namespace) -> None:
         if not region and archive.calibration is not None:
             usual = Surroundings.of(archive, model)
             strange = usual is not None and usual.strange(features[0])
-            answer = trust.judge(archive, model, distance, sha256, unlike=unlike, strange=strange)
+            why = trust.withheld(archive, model, distance, sha256, unlike=unlike, strange=strange)
+            answer = trust.judge(archive, distance, why)
         shown = found.json() if answer is None else answer.added_to(found.json())
         print(json.dumps(shown, indent=1))
         return

@@ -15,7 +15,7 @@ from matplotlib.ticker import PercentFormatter
 
 from retrieval import colours, spreadsheet
 from retrieval.printing import as_bytes, print_style
-from retrieval.reliability import CURVES as OF_TRUST
+from retrieval.reliability import OF_TRUST
 from retrieval.storage import Json
 
 if TYPE_CHECKING:

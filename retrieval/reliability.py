@@ -15,7 +15,7 @@ import numpy.typing as npt
 from retrieval.metrics import Floats, bootstrap_interval, figure, patient_draws, wilson
 from retrieval.storage import Json
 
-CURVES = ("reliability", "coverage")  # names of those of what is measured here
+OF_TRUST = ("reliability", "coverage")  # names of the curves that need what is measured here
 BINS = 10
 LEAST_IN_BIN = 10  # queries; fewer queries make fewer bins
 ROUNDS = 2000

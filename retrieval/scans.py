@@ -21,7 +21,7 @@ from PIL import Image, ImageOps
 from retrieval import letters, signatures, viewing
 from retrieval.errors import ScanError, ScanTooLarge, UnreadableScan, UnsupportedScan
 from retrieval.greys import ByteImage, FloatImage, eight_bit, extent, grey, stretch
-from retrieval.regions import SMALLEST as SEARCHED_SIDE
+from retrieval.regions import SMALLEST
 from retrieval.views import View
 
 Decode: TypeAlias = Callable[..., "Scan"]  # decode(data, *, frame)
@@ -184,10 +184,10 @@ def inspect(path: Path, *, decode: Decode = decode) -> dict[str, Any]:
 
 def check_searchable(scan: Scan) -> None:
     """Refuse a scan that is too small to be encoded."""
-    if min(scan.height, scan.width) < SEARCHED_SIDE:
+    if min(scan.height, scan.width) < SMALLEST:
         raise UnsupportedScan(
             f"The picture has {scan.width} x {scan.height} pixels, too few to search with; "
-            f"choose one with at least {SEARCHED_SIDE} on each side."
+            f"choose one with at least {SMALLEST} on each side."
         )
 
 

@@ -109,31 +109,33 @@ def withheld(
     return STRANGE if strange else ""
 
 
-def said_of(reason: str) -> str:
+def gives_chances(archive: Archive) -> bool:
+    """Whether an archive, as it is now, has chances that say more than its shares of labels."""
+    fitted = archive.calibration
+    return fitted is not None and fitted.informative and _is_current(fitted, archive)
+
+
+def _is_current(calibration: Calibration, archive: Archive) -> bool:
+    return calibration.archive_id == archive.id
+
+
+def _said_of(reason: str) -> str:
     """A reason for giving no chance as a sentence."""
     return f"{reason}: no chance is given."
 
 
-def judge(
-    archive: Archive,
-    model: Model,
-    distance: npt.NDArray[np.integer],
-    sha256: str,
-    *,
-    unlike: bool = False,
-    strange: bool = False,
-) -> Answer | None:
+def judge(archive: Archive, distance: npt.NDArray[np.integer], why: str) -> Answer | None:
     """How far to trust one query's ranking; None if the archive has no calibration.
 
-    The arguments are those of `withheld`: where that gives a reason, no chance is given.
+    `distance` (n,) is the query's to every case; `why` is what `withheld` says of the query:
+    with a reason no chance is given.
     """
     calibration = archive.calibration
     if calibration is None:
         return None
-    current = calibration.archive_id == archive.id
-    why = withheld(archive, model, distance, sha256, unlike=unlike, strange=strange)
+    current = _is_current(calibration, archive)
     if why:
-        return Answer(None, False, None, why == STRANGE, current, said_of(why))
+        return Answer(None, False, None, why == STRANGE, current, _said_of(why))
     chances = chance(calibration, distance, archive.catalogue.column("label"))
     nearest = float(np.sort(distance)[:NEIGHBOURS].mean())
     novel = calibration.is_novel(nearest)
@@ -143,7 +145,7 @@ def judge(
         novelty=calibration.novelty(nearest),
         novel=novel,
         current=current,
-        why=NO_INFORMATION if not calibration.informative else said_of(FAR) if novel else "",
+        why=NO_INFORMATION if not calibration.informative else _said_of(FAR) if novel else "",
     )
 
 

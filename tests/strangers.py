@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from retrieval import scans
+from retrieval.regions import SMALLEST
 
 CUTS = 8  # cut-outs of each source, besides the whole
 # one name for each distinct picture; not among them: chest scans, and slices cut from a chest
@@ -82,7 +83,7 @@ def cuts(pixels: np.ndarray, random: np.random.Generator) -> Iterator[np.ndarray
         corner = [random.integers(0, max(1, side - cut + 1))
                   for side, cut in zip(pixels.shape, sides, strict=True)]  # fmt: skip
         cut = pixels[corner[0] : corner[0] + sides[0], corner[1] : corner[1] + sides[1]]
-        if min(cut.shape) >= scans.SEARCHED_SIDE and cut.std() > 0.01:
+        if min(cut.shape) >= SMALLEST and cut.std() > 0.01:
             yield cut
 
 

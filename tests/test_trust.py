@@ -53,7 +53,12 @@ def fresh_scan(tmp_path, seed=1234):
 def judged(archive, scan):
     model = archive.model()
     code = model.codes(model.encode([scan.pixels]))
-    return trust.judge(archive, model, hamming.distances(archive.codes, code)[0], scan.sha256)
+    return asked(archive, hamming.distances(archive.codes, code)[0], scan.sha256)
+
+
+def asked(archive, distance, sha256, **flags):
+    why = trust.withheld(archive, archive.model(), distance, sha256, **flags)
+    return trust.judge(archive, distance, why)
 
 
 def test_the_copy_is_the_same_archive_with_a_calibration(world):
@@ -175,13 +180,13 @@ def test_no_chance_for_a_copy_of_a_training_picture_nor_for_a_stranger(own, tmp_
     """A saved copy has other pixels, so another checksum, and nearly the same code."""
     model, splits = own.model(), own.catalogue.column("split")
     near = hamming.distances(own.codes, own.codes)[np.flatnonzero(splits == "train")[0]]
-    assert trust.judge(own, model, near, "f" * 64).why.startswith(trust.NEAR_TRAINED)
+    assert asked(own, near, "f" * 64).why.startswith(trust.NEAR_TRAINED)
     scan = fresh_scan(tmp_path)
     code = model.codes(model.encode([scan.pixels]))
     distance = hamming.distances(own.codes, code)[0]
     assert judged(own, scan).chances
     for flags, reason in (({"unlike": True}, trust.UNLIKE), ({"strange": True}, trust.STRANGE)):
-        answer = trust.judge(own, model, distance, scan.sha256, **flags)
+        answer = asked(own, distance, scan.sha256, **flags)
         assert answer.chances is None and answer.why.startswith(reason) and not answer.answered
         assert answer.novel == ("strange" in flags)
 
@@ -191,6 +196,15 @@ def test_a_query_far_from_all_cases_gets_a_reason_instead_of_a_chance(own, tmp_p
     answer = judged(own, fresh_scan(tmp_path))
     assert answer.novel and answer.chances is None and not answer.answered
     assert answer.why == f"{trust.FAR}: no chance is given."
+
+
+def test_an_archive_gives_chances_while_they_are_its_own_and_say_something(own, world):
+    assert trust.gives_chances(own) == own.calibration.informative
+    assert not trust.gives_chances(open_archive(world / "archive"))
+    telling = indexing.calibrate(own.folder, replace(own.calibration, informative=True))
+    assert trust.gives_chances(telling)
+    smaller = indexing.remove(own.folder, [own.catalogue.entries([0])[0].id])
+    assert smaller.calibration is not None and not trust.gives_chances(smaller)
 
 
 def test_an_uninformative_calibration_answers_nobody(own, tmp_path):

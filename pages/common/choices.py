@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.common import shelf, words
-from pages.common.pictures import drawn as _drawn
+from pages.common import pictures, shelf, words
 from retrieval.archive import Archive
+from retrieval.trust import gives_chances
 
 COUNTS = (5, 10, 15, 20, 30, 40, 50)
 USUAL_COUNT = 10
@@ -77,14 +77,8 @@ def real_of_the_kind(archive: Archive) -> list[str]:
     return [
         name
         for name, one in offered.items()
-        if one.about.get("modality") == kind and _measured(one) and not _drawn(one)
+        if one.about.get("modality") == kind and gives_chances(one) and not pictures.drawn(one)
     ]
-
-
-def _measured(archive: Archive) -> bool:
-    """Whether chances are shown for this archive as it is, and say something."""
-    fitted = archive.calibration
-    return fitted is not None and fitted.informative and fitted.archive_id == archive.id
 
 
 def current_name() -> str:
@@ -133,7 +127,8 @@ def prefer(modality: str) -> None:
     if fitting:
         last = st.session_state.get(_last_key(modality))
         # who searches real cases means real ones of the other kind, too
-        alike = [one for one in fitting if chosen and _drawn(offered[one]) == _drawn(chosen)]
+        real = chosen is not None and not pictures.drawn(chosen)
+        alike = [one for one in fitting if pictures.drawn(offered[one]) != real]
         name = last if last in fitting else [*alike, *fitting][0]
         st.session_state[ARCHIVE_KEY] = name
         st.session_state[NOTE_KEY] = words.switched(name, modality)

@@ -165,11 +165,9 @@ def scan(data: bytes, digest: str, frame: int | None) -> Scan:
     return _scan(digest, frame, data)
 
 
-def judged(query: Query, around: Around) -> trust.Answer | None:
-    """How far to trust the ranking of a query that `withheld` says nothing of; None where the
-    archive has no calibration."""
-    archive = around.archive
-    return trust.judge(archive, model_of(archive), around.distances, query.sha256)
+def judged(around: Around, withheld: str) -> trust.Answer | None:
+    """How far to trust a ranking; None where something is withheld, or nothing calibrated."""
+    return None if withheld else trust.judge(around.archive, around.distances, "")
 
 
 def withheld(query: Query, around: Around) -> str:

@@ -11,7 +11,7 @@ import streamlit as st
 
 from pages.common import words
 from pages.common.figures import Json, Report
-from retrieval.reliability import CURVES as OF_TRUST
+from retrieval.reliability import OF_TRUST
 
 FIGURES = {  # of `curves.DRAWINGS`
     "precision": "Precision by number of matches",

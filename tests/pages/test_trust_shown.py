@@ -36,7 +36,7 @@ def answer(archive, **changes):
 def test_each_card_says_the_chance_of_the_same_finding(monkeypatch, drawn_scan):
     archive = shipped_sample()[0]
     stated = answer(archive)
-    monkeypatch.setattr(engine, "judged", lambda query, around: stated)
+    monkeypatch.setattr(engine, "judged", lambda *_: stated)
     app = uploaded(control(started(), "archive").select(archive.name).run(), drawn_scan)
     shown = [m.value for m in app.markdown if "% likely" in m.value]
     assert len(shown) == len(ranks(app)) + 1  # and the case with another finding
@@ -50,7 +50,7 @@ def test_each_card_says_the_chance_of_the_same_finding(monkeypatch, drawn_scan):
 )
 def test_no_chance_is_shown_where_it_would_mislead(monkeypatch, drawn_scan, changes, sentence):
     archive = shipped_sample()[0]
-    monkeypatch.setattr(engine, "judged", lambda query, around: answer(around.archive, **changes))
+    monkeypatch.setattr(engine, "judged", lambda around, _: answer(around.archive, **changes))
     app = uploaded(control(started(), "archive").select(archive.name).run(), drawn_scan)
     assert sentence in texts(app) and ranks(app)
     assert not any("% likely" in text for text in texts(app))
