@@ -30,6 +30,7 @@ TRAINING_SETTINGS = {
     "unchanged": float,
     "stretch": float,
     "texture": float,
+    "lessons": int,
 }
 
 
@@ -213,6 +214,15 @@ def _add_training(command: argparse.ArgumentParser, out: str) -> None:
     command.add_argument("--criterion", default="MID", help="mRMR criterion: MID, MIQ or FCQ")
     command.add_argument("--modality", default="CT", choices=("CT", "X-ray"))
     command.add_argument("--start", default="", help="full model whose weights to begin with")
+    command.add_argument(
+        "--beside", type=Path, metavar="FOLDER", help="more pictures, without labels, for --lessons"
+    )
+    command.add_argument(
+        "--free",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="the paper's layer 13 with a weight of its own for each position, also in training",
+    )
     for name, kind in TRAINING_SETTINGS.items():
         command.add_argument(f"--{name.replace('_', '-')}", type=kind, default=argparse.SUPPRESS)
 
@@ -324,7 +334,7 @@ def _crossfit(options: argparse.Namespace) -> None:
 def _plan(options: argparse.Namespace):
     from retrieval.learning import Plan
 
-    named = set(TRAINING_SETTINGS) & set(vars(options))
+    named = {*TRAINING_SETTINGS, "free"} & set(vars(options))
     return Plan(
         encoder_name=options.encoder,
         modality=options.modality,
@@ -332,6 +342,7 @@ def _plan(options: argparse.Namespace):
         criterion=options.criterion,
         settings={name: getattr(options, name) for name in sorted(named)},
         start=options.start,
+        beside=options.beside,
     )
 
 

@@ -87,6 +87,35 @@ def sometimes_changed(
     )
 
 
+def zoomed(size: tuple[int, int]) -> torch.nn.Module:
+    """A change for lessons without labels: any part of a picture, as large as it likes, any window.
+
+    What is learned of it has to hold at every magnification and grey, since pictures from other
+    places differ in both.
+    """
+    return transforms.Compose(
+        [
+            transforms.RandomHorizontalFlip(),
+            transforms.RandomResizedCrop(size, scale=(0.25, 1.0), ratio=(0.7, 1.4), antialias=True),
+            transforms.RandomAffine(degrees=10, scale=(0.9, 1.05)),
+            transforms.RandomApply([RandomWindow()], p=0.5),
+            RandomGamma(0.7, 1.4),
+            transforms.ColorJitter(brightness=0.1, contrast=0.2),
+            RandomFrame(0.2, 0.08),
+            transforms.RandomErasing(p=0.2, scale=(0.01, 0.05), value=0.0),
+        ]
+    )
+
+
+class RandomWindow(torch.nn.Module):
+    """Stretch a random range of greys over the whole: another window of the same scan."""
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """(1, H, W) in [0, 1] -> the same shape and range."""
+        low, width = 0.25 * torch.rand(()), 0.35 + 0.75 * torch.rand(())
+        return ((picture - low) / width).clamp(0, 1)
+
+
 class RandomFrame(torch.nn.Module):
     """With a given chance, fill margins of random width, each at most `widest`, with one grey."""
 

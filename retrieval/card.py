@@ -63,7 +63,7 @@ BESIDE = {  # what has to be said of one model alone
 NETWORKS = {
     "lite": LITE,
     "lite-inner": LITE + ". It does not see uniform margins, nor the outer 5 % of each side",
-    "paper": "the paper's 13-layer Siamese network at 335 x 580, trained from random weights",
+    "paper": "the paper's 13-layer Siamese network at 335 x 580",
 }
 ALWAYS = (
     "Not for diagnosis: it shows similar pictures, and a similar picture can have another cause.",
@@ -85,7 +85,7 @@ def card(model: Model) -> str:
         f"# Model card: {model.name}",
         f"Id {model.id}. {model.modality}; codes of {model.bits} bits. mRMR "
         f"({model.about['criterion']}) ordered the trained features. "
-        f"Network: {NETWORKS[model.encoder_name]}.",
+        f"Network: {NETWORKS[model.encoder_name]}{_beginning(model)}.",
         "## Data",
         f"{data.name}. {data.origin} {data.licence}",
         f"Trained on {training['pictures']:,} pictures of {training['patients']:,} patients "
@@ -99,6 +99,22 @@ def card(model: Model) -> str:
         "\n".join(f"- {limit}" for limit in (*ALWAYS, *data.limits, *BESIDE.get(model.name, ()))),
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _beginning(model: Model) -> str:
+    """What a network of the paper's began with, and how free it was."""
+    recipe = model.about["training"]["recipe"]
+    if model.encoder_name != "paper":
+        return ""
+    parts = [", trained from random weights"]
+    if not recipe.get("free", True):  # a model without the word is from before it
+        parts.append(", with one weight for all positions of a map in layer 13")
+    if recipe.get("lessons", 0):
+        parts.append(
+            "; before any label its convolutions learned what EfficientNet-Lite0 with ImageNet "
+            "weights (Apache License 2.0) sees at each place"
+        )
+    return "".join(parts)
 
 
 def _measured(model: Model) -> list[str]:

@@ -24,7 +24,7 @@ from retrieval.storage import replace_json
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-STATES, IDENTITY, FRESH = "*-[0-9][0-9][0-9][0-9].safetensors", "run.json", "fresh.safetensors"
+NUMBERED, IDENTITY, FRESH = "-[0-9][0-9][0-9][0-9].safetensors", "run.json", "fresh.safetensors"
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ class Checkpoints:
                 "remove that folder, or repeat that run."
             )
 
-    def names(self) -> list[str]:
-        """Names of the states saved, in order."""
-        return sorted(path.stem for path in self.folder.glob(STATES))
+    def names(self, stage: str = "*") -> list[str]:
+        """Names of the states saved, in order; of one stage of a run, if it is named."""
+        return sorted(path.stem for path in self.folder.glob(f"{stage}{NUMBERED}"))
 
     def load(self, name: str) -> dict[str, Tensor] | None:
         """The state saved under a name, or None."""
@@ -79,7 +79,7 @@ class Checkpoints:
 
 def drop_checkpoints(folder: Path) -> None:
     """Remove a run's own files, and its folder if nothing else lies in it."""
-    for file in (*folder.glob(STATES), folder / IDENTITY, folder / FRESH):
+    for file in (*folder.glob(f"*{NUMBERED}"), folder / IDENTITY, folder / FRESH):
         file.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         folder.rmdir()

@@ -84,6 +84,14 @@ def read_folder(root: Path) -> Folder:
     return Folder(root, used, tuple(case for case in cases if case.split == UNUSED))
 
 
+def pictures_below(root: Path) -> list[Path]:
+    """Every picture below a folder, in order; no table and no label is needed."""
+    files = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not files:
+        raise DataError(f"{root} has no pictures; name a folder with some.")
+    return files
+
+
 def _table_of(root: Path) -> Path | None:
     """Return the folder's table, whatever the case of its letters: a missed one would be silent."""
     found = [path for path in _visible(root) if path.name.lower() == TABLE_NAME]

@@ -58,6 +58,9 @@ SPECS = {
 }
 CHANNELS = (32, 32, 64, 128)  # of the paper's four convolutions
 KERNEL = 5
+# The last map's positions lie STEP pixels apart, each sees REACH pixels either way, and the
+# first one's middle is at FIRST: what four such convolutions and three halvings come to.
+STEP, REACH, FIRST = 8, 68, 33.5
 
 
 def spec_named(name: str) -> EncoderSpec:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval import intake
-from retrieval.datasets import SUFFIXES, Case, patient_group, read_folder
+from retrieval.datasets import Case, patient_group, pictures_below, read_folder
 from retrieval.encoding import Reader
 from retrieval.errors import DataError, ModelError, SettingError
 from retrieval.intake import CLASSES, FAULTS, KINDS, Gate
@@ -77,10 +77,8 @@ def labelled(root: Path, kind: str, splits: Sequence[str]) -> Source:
 
 def loose(root: Path, kind: str) -> Source:
     """Every picture below a folder, without a table."""
-    files = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
-    if not files:
-        raise DataError(f"{root} has no pictures; name a folder with some.")
-    return _source(root, kind, [Case(str(path.relative_to(root)), "", "", "") for path in files])
+    cases = [Case(str(path.relative_to(root)), "", "", "") for path in pictures_below(root)]
+    return _source(root, kind, cases)
 
 
 def _source(root: Path, kind: str, cases: Sequence[Case]) -> Source:

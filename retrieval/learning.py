@@ -10,7 +10,7 @@ leaves the test split alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from retrieval import evaluation, hamming, storage
 from retrieval import model as models
-from retrieval.datasets import Folder, patient_group, read_folder
+from retrieval.datasets import Folder, patient_group, pictures_below, read_folder
 from retrieval.encoder import FloatImage
 from retrieval.encoding import read_pixels
 from retrieval.errors import DataError, ModelError, SettingError, TrainingError
@@ -43,6 +43,7 @@ class Plan:
 
     settings : fields of the encoder's recipe that are not the usual.
     start : a full model whose weights the paper's network starts from, instead of random ones.
+    beside : a folder of pictures, labelled or not, that the lessons before the labels use as well.
     """
 
     encoder_name: str
@@ -51,6 +52,7 @@ class Plan:
     criterion: str
     settings: Mapping[str, float]
     start: str = ""
+    beside: Path | None = None
 
     def check(self) -> None:
         """Refuse whatever can be refused before the long work."""
@@ -58,7 +60,12 @@ class Plan:
 
         spec = spec_named(self.encoder_name)
         models.check_settings(spec.features, self.bits, self.criterion)
-        self.recipe()
+        recipe = self.recipe()
+        if self.beside and not getattr(recipe, "lessons", 0):
+            raise SettingError(
+                "Pictures without labels are of use in lessons only, of the encoder paper; "
+                "name how many with --lessons, or leave --beside away."
+            )
         first = self.first_model()
         if first is None:
             return
@@ -81,7 +88,7 @@ class Plan:
         from retrieval.transfer import TransferRecipe
 
         kind = TransferRecipe if spec_named(self.encoder_name).pretrained else Recipe
-        unknown = set(self.settings) - {field.name for field in fields(kind)}
+        unknown = set(self.settings) - {known.name for known in fields(kind)}
         if unknown:
             raise SettingError(
                 f"Training the encoder {self.encoder_name} knows no {', '.join(sorted(unknown))}; "
@@ -95,6 +102,7 @@ class TrainingSet:
     """Decoded pictures, each (H, W) in [0, 1], with what is known of them; sequences of length n.
 
     patients : groups; a picture of an unknown patient is a group of its own.
+    beside : pictures of which nothing is known, for lessons without labels; none of the others.
     """
 
     pixels: Sequence[FloatImage]
@@ -102,18 +110,20 @@ class TrainingSet:
     patients: npt.NDArray[np.str_]
     splits: npt.NDArray[np.str_]
     sha256: npt.NDArray[np.str_]
+    beside: Mapping[str, FloatImage] = field(default_factory=dict)  # by their checksums
 
     def __len__(self) -> int:
         return len(self.pixels)
 
     def take(self, rows: Rows) -> TrainingSet:
-        """The pictures at these rows."""
+        """The pictures at these rows, and all that stand beside."""
         return TrainingSet(
             [self.pixels[row] for row in rows],
             self.labels[rows],
             self.patients[rows],
             self.splits[rows],
             self.sha256[rows],
+            self.beside,
         )
 
     def fingerprint(self) -> str:
@@ -137,7 +147,7 @@ def train_model(
     """
     plan.check()
     storage.require_free(out, ModelError)
-    return _learn(_read(root, splits, progress), out, plan, progress)
+    return _learn(_read(root, splits, progress, plan.beside), out, plan, progress)
 
 
 def training_split(folder: Folder, splits: Sequence[str] | None = None) -> Folder:
@@ -155,12 +165,18 @@ def training_split(folder: Folder, splits: Sequence[str] | None = None) -> Folde
 
 
 def _read(
-    root: Path, splits: Sequence[str] | None, progress: Callable[[str], Counter]
+    root: Path,
+    splits: Sequence[str] | None,
+    progress: Callable[[str], Counter],
+    beside: Path | None = None,
 ) -> TrainingSet:
     folder = training_split(read_folder(root), splits)
     paths = [folder.path(case) for case in folder.cases]
     with Decoder() as decoder:
         pixels, checksums = read_pixels(paths, decoder.read, progress("Read"))
+        more = pictures_below(beside) if beside else []
+        others = read_pixels(more, decoder.read, progress("Read beside"))
+    own = set(checksums)
     groups = [
         patient_group(case.patient_id, sha256)
         for case, sha256 in zip(folder.cases, checksums, strict=True)
@@ -171,6 +187,7 @@ def _read(
         np.array(groups),
         np.array([case.split for case in folder.cases]),
         np.array(checksums),
+        {sha: picture for picture, sha in zip(*others, strict=True) if sha not in own},
     )
 
 
@@ -185,7 +202,10 @@ def _learn(
     spec, recipe, first = spec_named(plan.encoder_name), plan.recipe(), plan.first_model()
     checkpoints = out.with_name(f"{out.name}.partial")
     labels = pictures.labels.tolist()
-    job = transfer if spec.pretrained else partial(train, start=first and first.weights())
+    job = transfer
+    if not spec.pretrained:
+        beside = list(pictures.beside.values())
+        job = partial(train, start=first and first.weights(), beside=beside)
     tensors = job(
         pictures.pixels,
         labels,
@@ -204,7 +224,11 @@ def _learn(
         modality=plan.modality,
         bits=plan.bits,
         criterion=plan.criterion,
-        trained_on=[*pictures.sha256.tolist(), *(first.trained_on if first else ())],
+        trained_on=[
+            *pictures.sha256.tolist(),
+            *pictures.beside,
+            *(first.trained_on if first else ()),
+        ],
         training=_provenance(pictures, plan),
         progress=progress("Encoded"),
     )
@@ -218,6 +242,7 @@ def _provenance(pictures: TrainingSet, plan: Plan) -> storage.Json:
     return {
         "recipe": asdict(plan.recipe()),
         "start": first.id if first else "",
+        "beside": storage.fingerprint(sorted(pictures.beside)) if pictures.beside else "",
         "pictures": len(pictures),
         "patients": len(np.unique(pictures.patients)),
         "labels": np.unique(pictures.labels).tolist(),
@@ -247,7 +272,7 @@ def cross_fit(
         )
     if folds < 2:
         raise SettingError(f"Cross-fitting needs 2 folds or more, not {folds}.")
-    pictures = _read(root, splits, progress)
+    pictures = _read(root, splits, progress, plan.beside)
     fold = patient_folds(pictures, folds, int(plan.settings.get("seed", 0)))
     parts = []
     for number in range(folds):

@@ -133,10 +133,15 @@ def _stage_maps(maps: Tensor, blocks: nn.ModuleList, stages: Sequence[Stage]) ->
     return found
 
 
+def tapped(front: Tensor, blocks: nn.ModuleList) -> list[Tensor]:
+    """The maps of the tapped stages, `blocks`, each (B, channels, h, w)."""
+    return _stage_maps(front, blocks, STAGES[TAPS[0] :])
+
+
 def pool(front: Tensor, blocks: nn.ModuleList) -> Tensor:
     """Means and spreads (B, POOLED) of the maps that the tapped stages, `blocks`, give."""
     parts: list[Tensor] = []
-    for maps in _stage_maps(front, blocks, STAGES[TAPS[0] :]):
+    for maps in tapped(front, blocks):
         variance, mean = torch.var_mean(maps.float(), dim=(2, 3), correction=0)
         parts += [mean, (variance + 1e-6).sqrt()]  # a root of 0 has no gradient
     return torch.cat(parts, dim=1)
@@ -148,7 +153,7 @@ def pooled_shares(front: Tensor, blocks: nn.ModuleList, weights: Tensor) -> Tens
     A mean is the sum of x / N. A spread s = sqrt(v + e) is (v + e) / s, and v the sum of
     (x - mean)^2 / N. A coarser map's positions are spread evenly over the finer ones.
     """
-    found = _stage_maps(front, blocks, STAGES[TAPS[0] :])
+    found = tapped(front, blocks)
     size = found[0].shape[2:]
     total = torch.zeros(size, device=front.device)
     for maps in found:

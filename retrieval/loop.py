@@ -38,7 +38,7 @@ class Task:
     groups : the parameters, each group {"params": ..., "lr": highest learning rate}.
     draw : epoch -> the rows of each of its batches. change : a picture (1, H, W)
     in [0, 1] -> a changed copy. outputs : changed pictures (B, 1, H, W) -> (B, d).
-    loss : outputs and their rows -> one number.
+    loss : outputs and their rows -> one number. stage : names its states, where a run has several.
     """
 
     network: nn.Module
@@ -47,6 +47,7 @@ class Task:
     change: nn.Module
     outputs: Callable[[Tensor], Tensor]
     loss: Callable[[Tensor, Rows], Tensor]
+    stage: str = "epoch"
 
 
 @dataclass
@@ -63,15 +64,18 @@ class _Run:
         state = {f"network.{k}": v for k, v in self.task.network.state_dict().items()}
         for number, slots in self.optimiser.state_dict()["state"].items():
             state |= {f"optimiser.{number}.{k}": v for k, v in slots.items()}
-        checkpoints.save(f"epoch-{self.epoch:04d}", state)
-        for old in checkpoints.names()[:-1]:
-            checkpoints.drop(old)
+        name = f"{self.task.stage}-{self.epoch:04d}"
+        checkpoints.save(name, state)
+        for old in checkpoints.names():
+            if old != name:
+                checkpoints.drop(old)
 
     def resume(self, checkpoints: Checkpoints) -> None:
         """Go on from the newest state, if there is one."""
-        if not checkpoints.names():
+        names = checkpoints.names(self.task.stage)
+        if not names:
             return
-        newest = checkpoints.names()[-1]
+        newest = names[-1]
         state = checkpoints.load(newest) or {}
         self.task.network.load_state_dict(
             {k.removeprefix("network."): v for k, v in state.items() if k.startswith("network.")}
@@ -83,7 +87,7 @@ class _Run:
                 slots.setdefault(int(number), {})[slot] = value
         groups = self.optimiser.state_dict()["param_groups"]
         self.optimiser.load_state_dict({"state": slots, "param_groups": groups})
-        self.epoch = int(newest.removeprefix("epoch-"))
+        self.epoch = int(newest.removeprefix(f"{self.task.stage}-"))
 
 
 def fit(

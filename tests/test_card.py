@@ -1,5 +1,7 @@
 """Cards of shipped models say what the manifests and stored results say."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from retrieval import card, results
@@ -27,3 +29,19 @@ def test_a_card_without_figures_is_refused(monkeypatch):
     monkeypatch.setattr(card, "_model_of", lambda result: "another")
     with pytest.raises(EvaluationError, match="No evaluation of model ct "):
         card.card(models.load("ct"))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "said", "unsaid"),
+    [
+        ({}, ["random weights"], ["one weight", "ImageNet"]),
+        ({"free": True, "lessons": 0}, ["random weights"], ["one weight", "ImageNet"]),
+        ({"free": False, "lessons": 0}, ["random weights", "one weight for all"], ["ImageNet"]),
+        ({"free": False, "lessons": 8}, ["one weight for all", "ImageNet"], []),
+    ],
+)
+def test_a_card_says_what_the_papers_network_began_with(recipe, said, unsaid):
+    model = SimpleNamespace(encoder_name="paper", about={"training": {"recipe": recipe}})
+    text = card._beginning(model)
+    assert all(part in text for part in said) and not any(part in text for part in unsaid)
+    assert card._beginning(SimpleNamespace(**{**vars(model), "encoder_name": "lite"})) == ""

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from retrieval import evaluation, learning
 from retrieval import model as models
@@ -119,6 +120,28 @@ def test_what_a_start_has_seen_is_seen_by_what_follows(root, job, tmp_path):
     assert made.trained_on == first.trained_on | own
     with pytest.raises(SettingError, match="starts from no model"):
         cross_fit(root, tmp_path / "folds", plan, progress=quiet)
+
+
+def test_pictures_beside_are_seen_too_and_need_lessons(root, job, tmp_path):
+    """What taught without a label is training data: nothing of it can be asked about later."""
+    beside = tmp_path / "loose"
+    beside.mkdir()
+    Image.fromarray(small.picture("disk", 999)).save(beside / "new.png")
+    own = read_folder(root)
+    (beside / "own.png").write_bytes(own.path(own.cases[0]).read_bytes())
+    plan = Plan("small", "CT", 32, "MID", {"epochs": 0, "lessons": 1}, beside=beside)
+    found = learning._read(root, ["train", "val"], quiet, beside)
+    assert len(found.beside) == 1 and not set(found.beside) & set(found.sha256.tolist())
+    assert found.take(np.arange(3)).beside is found.beside
+    made = learning.train_model(root, tmp_path / "next", plan, progress=quiet)
+    read = learning._read(root, None, quiet, beside)
+    seen = {sha256[:16] for sha256 in (*read.sha256.tolist(), *read.beside)}
+    assert made.trained_on == seen and len(made.trained_on) > len(read)
+    assert made.about["training"]["beside"]
+    assert not models.load(job[0] / "fold-0").about["training"]["beside"]
+    for encoder, settings in (("small", {}), ("lite", {})):
+        with pytest.raises(SettingError, match="of use in lessons only"):
+            Plan(encoder, "CT", 32, "MID", settings, beside=beside).check()
 
 
 def test_a_cross_fit_needs_two_folds_and_says_of_what_recipe_it_is(root, job, tmp_path):

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from retrieval.checkpoints import drop_checkpoints
-from retrieval.encoder import from_tensors, spec_named
+from retrieval.encoder import PaperNetwork, from_tensors, spec_named
 from retrieval.errors import DataError, SettingError, TrainingError
 from retrieval.loop import batches
-from retrieval.training import Recipe, contrastive_loss, train
+from retrieval.training import MapMeans, Recipe, contrastive_loss, train
 from tests import small
 
 SPEC = spec_named("small")
@@ -140,6 +140,8 @@ def test_only_the_runs_own_files_are_dropped(pictures, tmp_path):
         {"learning_rate": float("nan")},
         {"learning_rate": -1.0},
         {"margin": 0.0},
+        {"lessons": -1},
+        {"lesson_rate": 0.0},
     ],
 )
 def test_settings_that_no_run_can_use_are_refused(settings):
@@ -166,6 +168,52 @@ def test_training_pulls_the_labels_apart(pictures):
     untrained = separation(Recipe(epochs=0))
     trained = separation(Recipe(epochs=25, batch=16, seed=0))
     assert trained > untrained + 0.5
+
+
+@pytest.mark.parametrize("free", [False, True])
+def test_positions_share_their_weights_unless_they_are_left_free(pictures, free):
+    tensors = run(pictures, Recipe(epochs=2, batch=8, free=free))
+    weights = tensors["full.values"].reshape(512, 128, -1)
+    alike = (weights == weights[:, :, :1]).all()
+    assert alike != free
+
+
+def test_the_layer_written_out_gives_the_features_of_the_shared_one():
+    torch.manual_seed(0)
+    learner = MapMeans(PaperNetwork(SPEC))
+    learner.centre.copy_(torch.rand(128))
+    learner.spread.copy_(0.5 + torch.rand(128))
+    picture = torch.randn(2, 1, SPEC.height, SPEC.width)
+    with torch.no_grad():
+        written = learner.written_out(SPEC)
+        assert torch.allclose(written(picture), learner(picture), atol=1e-5)
+        back = MapMeans(written)
+        back.centre.copy_(torch.rand(128))
+        back.spread.copy_(0.5 + torch.rand(128))
+        back.take(written.full)
+        assert torch.allclose(back(picture), learner(picture), atol=1e-5)
+
+
+def test_lessons_come_before_labels_and_use_what_stands_beside(pictures, tmp_path):
+    """A run stopped in a lesson, between the two, or in an epoch comes to the same weights."""
+    beside = [small.picture("disk", 50).astype(np.float32) / 255]
+    recipe = Recipe(epochs=2, lessons=2, batch=8)
+    passes = []
+    whole = run(pictures, recipe, beside=beside, progress=lambda *said: passes.append(said[:2]))
+    assert passes == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert not same(whole, run(pictures, Recipe(epochs=2, batch=8)))
+    assert not same(whole, run(pictures, recipe))
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    for _ in range(4):
+        with pytest.raises(KeyboardInterrupt):
+            run(pictures, recipe, beside=beside, checkpoints=tmp_path, progress=stop)
+    assert [path.name for path in tmp_path.glob("*.safetensors")] == ["epoch-0002.safetensors"]
+    assert same(whole, run(pictures, recipe, beside=beside, checkpoints=tmp_path, progress=stop))
+    with pytest.raises(TrainingError, match="other pictures"):
+        run(pictures, recipe, checkpoints=tmp_path)
 
 
 def test_one_label_is_refused(pictures):
