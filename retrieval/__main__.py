@@ -32,6 +32,9 @@ TRAINING_SETTINGS = {
     "texture": float,
     "lessons": int,
 }
+TRAINING_HELP = {
+    "lessons": "passes before the labels in which the paper's network learns from ImageNet's"
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -224,7 +227,12 @@ def _add_training(command: argparse.ArgumentParser, out: str) -> None:
         help="the paper's layer 13 with a weight of its own for each position, also in training",
     )
     for name, kind in TRAINING_SETTINGS.items():
-        command.add_argument(f"--{name.replace('_', '-')}", type=kind, default=argparse.SUPPRESS)
+        command.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=kind,
+            default=argparse.SUPPRESS,
+            help=TRAINING_HELP.get(name),
+        )
 
 
 def _add_intake(commands: argparse._SubParsersAction) -> None:

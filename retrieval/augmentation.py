@@ -39,7 +39,7 @@ transforms = _import_transforms()
 
 
 def augmentation(size: tuple[int, int]) -> torch.nn.Module:
-    """A random change of one picture (1, H, W) in [0, 1], H and W kept.
+    """A random change of one picture (1, H, W) in [0, 1], H and W kept; ratios as of a square.
 
     Mirror, small rotation, shift, scale and stretch; another window (contrast,
     brightness and gamma); one blanked block against text, arrows and borders.
@@ -47,7 +47,7 @@ def augmentation(size: tuple[int, int]) -> torch.nn.Module:
     return transforms.Compose(
         [
             transforms.RandomHorizontalFlip(),
-            transforms.RandomResizedCrop(size, scale=(0.6, 1.0), ratio=(0.8, 1.25), antialias=True),
+            _crop(size, 0.6, (0.8, 1.25)),
             transforms.RandomAffine(degrees=12, translate=(0.05, 0.05), scale=(0.85, 1.05)),
             transforms.ColorJitter(brightness=0.25, contrast=0.35),
             RandomGamma(0.7, 1.4),
@@ -70,9 +70,7 @@ def sometimes_changed(
     least = min(0.75, 0.88 / stretch)  # of the area: a crop much wider than high holds less
     mild = transforms.Compose(
         [
-            transforms.RandomResizedCrop(
-                size, scale=(least, 1.0), ratio=(1 / stretch, stretch), antialias=True
-            ),
+            _crop(size, least, (1 / stretch, stretch)),
             transforms.RandomAffine(degrees=7, scale=(0.92, 1.03)),
             transforms.ColorJitter(brightness=0.12, contrast=0.2),
             RandomGamma(0.8, 1.25),
@@ -88,7 +86,7 @@ def sometimes_changed(
 
 
 def zoomed(size: tuple[int, int]) -> torch.nn.Module:
-    """A change for lessons without labels: any part of a picture, as large as it likes, any window.
+    """A change for lessons without labels: a quarter of a picture or more, in any window.
 
     What is learned of it has to hold at every magnification and grey, since pictures from other
     places differ in both.
@@ -96,7 +94,7 @@ def zoomed(size: tuple[int, int]) -> torch.nn.Module:
     return transforms.Compose(
         [
             transforms.RandomHorizontalFlip(),
-            transforms.RandomResizedCrop(size, scale=(0.25, 1.0), ratio=(0.7, 1.4), antialias=True),
+            _crop(size, 0.25, (0.7, 1.4)),
             transforms.RandomAffine(degrees=10, scale=(0.9, 1.05)),
             transforms.RandomApply([RandomWindow()], p=0.5),
             RandomGamma(0.7, 1.4),
@@ -107,8 +105,18 @@ def zoomed(size: tuple[int, int]) -> torch.nn.Module:
     )
 
 
+def _crop(size: tuple[int, int], least: float, ratio: tuple[float, float]) -> torch.nn.Module:
+    """A random crop of a picture of this size, brought back to it; `least` of its area.
+
+    `ratio` is meant in shares of the sides: 1 keeps the picture's shape, whatever that is.
+    """
+    shape = size[1] / size[0]
+    ratios = (ratio[0] * shape, ratio[1] * shape)
+    return transforms.RandomResizedCrop(size, scale=(least, 1.0), ratio=ratios, antialias=True)
+
+
 class RandomWindow(torch.nn.Module):
-    """Stretch a random range of greys over the whole: another window of the same scan."""
+    """Map a random range of greys to all of them: another window of the same scan."""
 
     def forward(self, picture: Tensor) -> Tensor:
         """(1, H, W) in [0, 1] -> the same shape and range."""

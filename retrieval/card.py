@@ -90,7 +90,7 @@ def card(model: Model) -> str:
         f"{data.name}. {data.origin} {data.licence}",
         f"Trained on {training['pictures']:,} pictures of {training['patients']:,} patients "
         f"(split {splits}), labels {', '.join(training['labels'])}. Nothing was fitted on "
-        f"the test split. Data fingerprint {training['data'][:16]}.",
+        f"the test split. Data fingerprint {training['data'][:16]}.{_beside(training)}",
         f"Recipe: {settings}.",
         "## Figures",
         tables.results_table(_measured(model)),
@@ -106,7 +106,8 @@ def _beginning(model: Model) -> str:
     recipe = model.about["training"]["recipe"]
     if model.encoder_name != "paper":
         return ""
-    parts = [", trained from random weights"]
+    start = model.about["training"].get("start", "")
+    parts = [f", trained from model {start}" if start else ", trained from random weights"]
     if not recipe.get("free", True):  # a model without the word is from before it
         parts.append(", with one weight for all positions of a map in layer 13")
     if recipe.get("lessons", 0):
@@ -115,6 +116,13 @@ def _beginning(model: Model) -> str:
             "weights (Apache License 2.0) sees at each place"
         )
     return "".join(parts)
+
+
+def _beside(training: Json) -> str:
+    if "beside" not in training:
+        return ""
+    more = training["beside"]
+    return f" Beside them {more['pictures']:,} pictures without labels ({more['data'][:16]})."
 
 
 def _measured(model: Model) -> list[str]:

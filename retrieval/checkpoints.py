@@ -107,7 +107,8 @@ def digest(tensors: Tensors) -> str:
     """A checksum of named arrays."""
     found = hashlib.sha256()
     for name in sorted(tensors):
-        found.update(name.encode() + np.ascontiguousarray(tensors[name]).tobytes())
+        found.update(name.encode())
+        found.update(np.ascontiguousarray(tensors[name]).data)
     return found.hexdigest()
 
 

@@ -9,8 +9,10 @@ import csv
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PureWindowsPath
+from typing import Any
 
 from retrieval.errors import DataError, PatientOverlap
 
@@ -86,10 +88,34 @@ def read_folder(root: Path) -> Folder:
 
 def pictures_below(root: Path) -> list[Path]:
     """Every picture below a folder, in order; no table and no label is needed."""
-    files = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not os.path.isdir(root):
+        raise DataError(f"{root} is not a folder; name a folder with pictures.")
+    files = sorted(
+        path
+        for path in root.rglob("*")
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    )
     if not files:
         raise DataError(f"{root} has no pictures; name a folder with some.")
     return files
+
+
+def unlabelled_pictures(root: Path) -> list[Path]:
+    """Every picture below a folder that may be learned from without a label.
+
+    DataError for a folder whose table names splits: which of its pictures are kept for a test, or
+    are of the patients of a test, would be ignored.
+    """
+    table = _table_of(root) if os.path.isdir(root) else None
+    if table is not None:
+        with _opened(table) as (header, _):
+            has_splits = "split" in header
+        if has_splits:
+            raise DataError(
+                f"{table} names splits, which pictures without labels have none of; name a folder "
+                "of pictures that nothing is ever tested on."
+            )
+    return pictures_below(root)
 
 
 def _table_of(root: Path) -> Path | None:
@@ -117,14 +143,20 @@ def _cases_of_table(table: Path) -> list[Case]:
 
 def _rows(table: Path) -> Iterator[tuple[int, Row]]:
     """Yield the line number and the cleaned cells of every row that is not blank."""
+    with _opened(table) as (header, reader):
+        _check_header(table, header)
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                yield reader.line_num, _row(table, reader.line_num, header, cells)
+
+
+@contextmanager
+def _opened(table: Path) -> Iterator[tuple[list[str], Any]]:
+    """The names of a table's columns in small letters, and a reader of its other lines."""
     try:
         with table.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream, strict=True)
-            header = [name.strip().lower() for name in next(reader, [])]
-            _check_header(table, header)
-            for cells in reader:
-                if any(cell.strip() for cell in cells):
-                    yield reader.line_num, _row(table, reader.line_num, header, cells)
+            yield [name.strip().lower() for name in next(reader, [])], reader
     except (UnicodeDecodeError, csv.Error, OSError) as error:
         raise DataError(
             f"{table} could not be read as a table ({error}); save it as comma-separated UTF-8."

@@ -23,9 +23,8 @@ from retrieval.loop import Rows, Task
 
 STAGE = "lesson"  # of a run, beside its epochs
 AT_ONCE = 16  # pictures
-WINDOWS = 2  # of each picture, half as high and half as wide: as much to learn, in half the time
+WINDOWS = 2  # of each picture, half as high and half as wide: a third of the places, and time
 SEEN = sum(STAGES[tap][-1] for tap in TAPS)  # values that the teacher has at a place
-PLACES = 140  # of each picture, which are enough to know their means
 
 
 class Settings(Protocol):
@@ -143,9 +142,11 @@ def _centre(pupil: Pupil, teacher: Teacher, pictures: Tensor) -> None:
         some = pictures[start : start + AT_ONCE].to(where)
         corners = torch.zeros(len(some), 2)
         found = teacher.at(teacher.maps(some), corners, (height, width))
-        found = found.flatten(2)  # (B, SEEN, places)
-        found = found[:, :, :: max(found.shape[2] // PLACES, 1)]
-        parts.append(found.transpose(0, 1).flatten(1))
-    values = torch.cat(parts, dim=1)
-    pupil.centre.copy_(values.mean(dim=1)[:, None, None])
-    pupil.spread.copy_(values.std(dim=1)[:, None, None] + 1e-3)
+        found = found.flatten(2).double()  # (B, SEEN, places)
+        parts.append((found.sum(dim=(0, 2)), found.square().sum(dim=(0, 2))))
+    sums, squares = (sum(column) for column in zip(*parts, strict=True))
+    count = height * width * len(pictures)
+    centre = sums / count
+    spread = (squares / count - centre.square()).clamp_min(0).sqrt()
+    pupil.centre.copy_(centre[:, None, None])
+    pupil.spread.copy_(spread[:, None, None] + 1e-3)

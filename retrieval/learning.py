@@ -20,7 +20,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from retrieval import evaluation, hamming, storage
 from retrieval import model as models
-from retrieval.datasets import Folder, patient_group, pictures_below, read_folder
+from retrieval.datasets import Folder, patient_group, read_folder, unlabelled_pictures
 from retrieval.encoder import FloatImage
 from retrieval.encoding import read_pixels
 from retrieval.errors import DataError, ModelError, SettingError, TrainingError
@@ -61,10 +61,16 @@ class Plan:
         spec = spec_named(self.encoder_name)
         models.check_settings(spec.features, self.bits, self.criterion)
         recipe = self.recipe()
-        if self.beside and not getattr(recipe, "lessons", 0):
+        lessons = getattr(recipe, "lessons", 0)
+        if self.beside and not lessons:
             raise SettingError(
-                "Pictures without labels are of use in lessons only, of the encoder paper; "
-                "name how many with --lessons, or leave --beside away."
+                "Only lessons of the paper's network use pictures without labels; name how many "
+                "with --lessons and --encoder paper, or leave --beside away."
+            )
+        if self.start and lessons:
+            raise SettingError(
+                "Lessons teach the convolutions anew, and what --start brings would be lost; "
+                "leave --lessons or --start away."
             )
         first = self.first_model()
         if first is None:
@@ -172,11 +178,13 @@ def _read(
 ) -> TrainingSet:
     folder = training_split(read_folder(root), splits)
     paths = [folder.path(case) for case in folder.cases]
+    more = unlabelled_pictures(beside) if beside else []
     with Decoder() as decoder:
         pixels, checksums = read_pixels(paths, decoder.read, progress("Read"))
-        more = pictures_below(beside) if beside else []
         others = read_pixels(more, decoder.read, progress("Read beside"))
     own = set(checksums)
+    if more and not set(others[1]) - own:
+        raise DataError(f"{beside} holds only pictures that {root} has too; leave --beside away.")
     groups = [
         patient_group(case.patient_id, sha256)
         for case, sha256 in zip(folder.cases, checksums, strict=True)
@@ -242,13 +250,20 @@ def _provenance(pictures: TrainingSet, plan: Plan) -> storage.Json:
     return {
         "recipe": asdict(plan.recipe()),
         "start": first.id if first else "",
-        "beside": storage.fingerprint(sorted(pictures.beside)) if pictures.beside else "",
         "pictures": len(pictures),
         "patients": len(np.unique(pictures.patients)),
         "labels": np.unique(pictures.labels).tolist(),
         "splits": np.unique(pictures.splits).tolist(),
         "data": pictures.fingerprint(),
+        **({"beside": _of_beside(pictures)} if pictures.beside else {}),
     }
+
+
+def _of_beside(pictures: TrainingSet) -> storage.Json:
+    """What is said of the pictures without labels: how many they are, and their fingerprint."""
+    if not pictures.beside:
+        return {}
+    return {"pictures": len(pictures.beside), "data": storage.fingerprint(sorted(pictures.beside))}
 
 
 def cross_fit(
@@ -262,7 +277,8 @@ def cross_fit(
 ) -> tuple[Evaluation, Evidence]:
     """Cross-fit a plan on the named splits; both results are also written to folder `out`.
 
-    The model of each fold stays in `out`; a stopped job goes on from those that are there.
+    The model of each fold stays in `out`; a stopped job goes on from those that are there. Of
+    pictures beside no patient is known: they must be of other patients than the folder's.
     """
     plan.check()
     if plan.start:
@@ -362,6 +378,11 @@ def _cases(pictures: TrainingSet, codes: Codes, rows: Rows) -> Cases:
     )
 
 
+def _recipe_id(plan: Plan, pictures: TrainingSet) -> str:
+    beside = _of_beside(pictures).get("data", "")
+    return models.recipe_id(plan.encoder_name, plan.criterion, asdict(plan.recipe()), beside)
+
+
 def _evidence(
     pictures: TrainingSet, parts: Sequence[tuple[Codes, Rows, Rows]], plan: Plan
 ) -> Evidence:
@@ -379,5 +400,5 @@ def _evidence(
         labels=pictures.labels,
         patients=pictures.patients,
         pictures=np.array([sha256[:ID_LENGTH] for sha256 in pictures.sha256.tolist()]),
-        recipe=models.recipe_id(plan.encoder_name, plan.criterion, asdict(plan.recipe())),
+        recipe=_recipe_id(plan, pictures),
     )

@@ -193,10 +193,14 @@ def build(
     return _write(folder, about, tensors)
 
 
-def recipe_id(encoder_name: str, criterion: str, recipe: storage.Json) -> str:
-    """A digest of a way to train, whatever it is trained on and whatever its seed."""
+def recipe_id(encoder_name: str, criterion: str, recipe: storage.Json, beside: str = "") -> str:
+    """A digest of a way to train, whatever it is trained on and whatever its seed.
+
+    beside : fingerprint of the pictures without labels that belong to the way.
+    """
     kept = {name: value for name, value in recipe.items() if name != "seed"}
-    return storage.fingerprint([encoder_name, criterion, kept])[:ID_LENGTH]
+    parts = [encoder_name, criterion, kept, *([beside] if beside else [])]
+    return storage.fingerprint(parts)[:ID_LENGTH]
 
 
 def interleaved(

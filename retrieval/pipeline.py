@@ -81,7 +81,13 @@ def fit_on_evidence(archive: Archive, evidence: Evidence) -> tuple[Calibration, 
             f"{archive.bits}; cross-fit with the same --bits."
         )
     about = archive.model().about
-    made = recipe_id(about["encoder"], about["criterion"], about["training"].get("recipe", {}))
+    training = about["training"]
+    made = recipe_id(
+        about["encoder"],
+        about["criterion"],
+        training.get("recipe", {}),
+        training.get("beside", {}).get("data", ""),
+    )
     if evidence.recipe and evidence.recipe != made:
         raise EvaluationError(
             f"The evidence is of models trained in another way than archive {archive.name}'s; "

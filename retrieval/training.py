@@ -93,7 +93,8 @@ def contrastive_loss(features: Tensor, labels: Tensor, margin: float) -> Tensor:
 class MapMeans(nn.Module):
     """The paper's network with one weight a map in layer 13: (B, 1, H, W) -> (B, features).
 
-    Means over the maps' positions are brought to mean 0 and spread 1 first.
+    Means over the maps' positions are brought to mean 0 and spread 1 first. A map that hardly
+    differs between pictures is not blown up: it counts as if it differed a tenth as much as most.
     """
 
     def __init__(self, network: PaperNetwork) -> None:
@@ -112,6 +113,13 @@ class MapMeans(nn.Module):
         return self.full((self.means(pictures) - self.centre) / self.spread)
 
     @torch.no_grad()
+    def even_out(self, means: Tensor) -> None:
+        """Set centre and spread by the means (n, 128) of the training pictures."""
+        spread = means.std(dim=0)
+        self.centre.copy_(means.mean(dim=0))
+        self.spread.copy_(spread.clamp_min(0.1 * spread.median()).clamp_min(1e-6))
+
+    @torch.no_grad()
     def take(self, layer: nn.Linear) -> None:
         """Begin with the paper's layer 13: what differs between positions is averaged away."""
         weights = layer.weight.view(len(layer.weight), CHANNELS[-1], -1).sum(dim=2)
@@ -120,13 +128,19 @@ class MapMeans(nn.Module):
 
     @torch.no_grad()
     def written_out(self, spec: EncoderSpec) -> PaperNetwork:
-        """The paper's network with the very same features."""
+        """The paper's network with the very same features.
+
+        The last convolution takes over the division by the spread, which a ReLU lets pass: in
+        layer 13 the weights of a row are rounded by one scale, and would be lost in its spread.
+        """
         network = PaperNetwork(spec, self.full.out_features)
         network.stages.load_state_dict(self.stages.state_dict())
-        weights = self.full.weight / self.spread
-        positions = network.map_size[0] * network.map_size[1]
+        last = [stage for stage in network.stages if isinstance(stage, nn.Conv2d)][-1]
+        last.weight.div_(self.spread[:, None, None, None])
+        last.bias.div_(self.spread)
+        weights, positions = self.full.weight, network.map_size[0] * network.map_size[1]
         network.full.weight.copy_((weights / positions).repeat_interleave(positions, dim=1))
-        network.full.bias.copy_(self.full.bias - weights @ self.centre)
+        network.full.bias.copy_(self.full.bias - weights @ (self.centre / self.spread))
         return network
 
 
@@ -145,8 +159,8 @@ def train(
     """Train one network on scans (each (H, W) in [0, 1]); its weights as `to_tensors` gives them.
 
     `start` : weights of another run to begin with; random ones by default. `beside` : more scans,
-    which only the lessons use. The same scans, recipe and number of threads give the same
-    weights on the same machine. With `checkpoints`, a stopped run goes on from its last epoch.
+    which only the lessons use. The same of all these and the same number of threads give the
+    same weights on the same machine. With `checkpoints`, a stopped run goes on from its last pass.
     """
     classes = class_numbers(labels)
     people = np.unique(np.asarray(patients), return_inverse=True)[1]
@@ -167,9 +181,9 @@ def train(
     if recipe.lessons and (kept is None or not kept.names("epoch")):
         task = distillation.lessons(network, pictures, others, recipe)
         rounds = replace(recipe, epochs=recipe.lessons)
-        together = torch.cat([pictures, others])
+        together = torch.cat([pictures, others]) if len(others) else pictures
         fit(task, together, rounds, checkpoints=kept, progress=counted(0))
-    if not recipe.epochs:
+    if not (recipe.epochs or recipe.lessons):
         return to_tensors(network.to(memory_format=torch.contiguous_format))
     torch.manual_seed(recipe.seed)  # whether or not the run was stopped after its lessons
     learner = network if recipe.free else _shared(network, pictures, begun=bool(start))
@@ -223,9 +237,7 @@ def _shared(network: PaperNetwork, pictures: Tensor, *, begun: bool) -> MapMeans
         some = standardise(pictures[first : first + ENCODE_AT_ONCE].to(device()))
         with torch.autocast(some.device.type, torch.bfloat16):
             parts.append(learner.means(some.contiguous(memory_format=torch.channels_last)))
-    means = torch.cat(parts)
-    learner.centre.copy_(means.mean(dim=0))
-    learner.spread.copy_(means.std(dim=0) + 1e-6)
+    learner.even_out(torch.cat(parts))
     if begun:
         learner.take(network.full)
     return learner

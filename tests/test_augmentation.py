@@ -9,10 +9,13 @@ from retrieval.augmentation import (
     RandomFrame,
     RandomGamma,
     RandomTexture,
+    RandomWindow,
+    _crop,
     augmentation,
     sometimes_changed,
     standardise,
     transforms,
+    zoomed,
 )
 from retrieval.encoder import prepare, spec_named
 
@@ -22,6 +25,8 @@ from retrieval.encoder import prepare, spec_named
     sometimes_changed((40, 60), 0.8),
     sometimes_changed((40, 60), 0.8, texture=0.9),
     RandomTexture(),
+    RandomWindow(),
+    zoomed((40, 60)),
 ])  # fmt: skip
 def test_shape_range_and_seed(change):
     picture = torch.rand(1, 40, 60, generator=torch.Generator().manual_seed(0))
@@ -117,6 +122,26 @@ def test_no_share_of_textures_draws_nothing():
     assert "RandomTexture" not in str(change)
     assert "RandomTexture" in str(sometimes_changed((40, 60), 1.0, texture=0.1))
     assert change(picture).shape == picture.shape
+
+
+@pytest.mark.parametrize("size", [(96, 96), (96, 166), (335, 580)])
+def test_a_crop_keeps_the_shape_of_a_picture_within_its_ratios(size):
+    """Of a picture that holds its own places; ratios are of shares of its sides, not of pixels."""
+    rows = torch.linspace(0, 1, size[0])[:, None].expand(size)
+    columns = torch.linspace(0, 1, size[1])[None].expand(size)
+    crop = _crop(size, 0.5, (0.8, 1.25))
+    found = []
+    for seed in range(60):
+        torch.manual_seed(seed)
+        places = crop(torch.stack([rows, columns]))
+        down = float(places[0, -1].mean() - places[0, 0].mean())
+        across = float(places[1, :, -1].mean() - places[1, :, 0].mean())
+        found.append((down * across, across / down))
+    area, ratio = np.array(found).T
+    assert area.min() > 0.47 and area.max() > 0.85
+    assert ratio.min() > 0.77 and ratio.max() < 1.3
+    assert ratio.min() < 0.9 and ratio.max() > 1.1
+    assert len(set(ratio.round(3))) > 30  # and not one crop again and again
 
 
 def test_training_and_serving_standardise_alike():

@@ -41,7 +41,18 @@ def test_a_card_without_figures_is_refused(monkeypatch):
     ],
 )
 def test_a_card_says_what_the_papers_network_began_with(recipe, said, unsaid):
-    model = SimpleNamespace(encoder_name="paper", about={"training": {"recipe": recipe}})
+    training = {"recipe": recipe, "start": ""}
+    model = SimpleNamespace(encoder_name="paper", about={"training": training})
     text = card._beginning(model)
     assert all(part in text for part in said) and not any(part in text for part in unsaid)
+    training["start"] = "0123456789abcdef"
+    assert "from model 0123456789abcdef" in card._beginning(model)
+    assert "random weights" not in card._beginning(model)
     assert card._beginning(SimpleNamespace(**{**vars(model), "encoder_name": "lite"})) == ""
+
+
+def test_a_card_counts_the_pictures_without_labels():
+    assert card._beside({}) == ""
+    more = {"pictures": 1064, "data": "ab" * 32}
+    said = card._beside({"beside": more})
+    assert said == " Beside them 1,064 pictures without labels (abababababababab)."

@@ -128,6 +128,20 @@ def test_train_again_with_the_same_seed_is_the_same_model(world, tmp_path):
     assert not (tmp_path / "model.partial").exists()
 
 
+def test_lessons_with_pictures_beside_and_a_free_layer(world, tmp_path):
+    beside = tmp_path / "beside"
+    beside.mkdir()
+    for seed in (500, 501):
+        Image.fromarray(small.picture("disk", seed)).save(beside / f"{seed}.png")
+    options = ("--encoder", "small", "--bits", "32", "--epochs", "1", "--batch", "8", "--free")
+    trained = call("train", world / "folder", "--out", tmp_path / "model", *options,
+                   "--lessons", "1", "--beside", beside)  # fmt: skip
+    assert "Read beside 2 of 2" in trained.stderr and "Pass 2 of 2" in trained.stderr
+    training = json.loads((tmp_path / "model" / "model.json").read_text())["training"]
+    assert training["beside"]["pictures"] == 2
+    assert training["recipe"]["lessons"] == 1 and training["recipe"]["free"] is True
+
+
 def test_prune_verify_add_remove(world, tmp_path):
     call("prune", world / "model", "--out", tmp_path / "pruned")
     assert "is whole" in call("verify", tmp_path / "pruned").stdout
@@ -187,6 +201,19 @@ def test_inspect(world, tmp_path):
         (("train", "{folder}", "--out", "{model}2", "--batch", "0"), "Batch must lie between"),
         (("train", "{folder}", "--out", "{model}2", "--bits", "12"), "not 12"),
         (("train", "{folder}", "--out", ".", "--encoder", "small"), "name one that is not there"),
+        (("train", "{folder}", "--out", "{model}2", "--beside", "{folder}"), "with --lessons"),
+        (
+            ("train", "{folder}", "--out", "{model}2", "--lessons", "1", "--beside", "{folder}"),
+            "names splits",
+        ),
+        (
+            ("train", "{folder}", "--out", "{model}2", "--lessons", "1", "--beside", "/typo"),
+            "/typo is not a folder",
+        ),
+        (
+            ("train", "{folder}", "--out", "{model}2", "--lessons", "1", "--encoder", "lite"),
+            "knows no lessons",
+        ),
         (("search", "{archive}", "no\nsuch.png"), "There is no such file"),
         (("search", "{archive}", ""), "This is a folder"),
         (("remove", "sample-ct", "zzz"), "comes with the project"),

@@ -1,6 +1,8 @@
 """Training jobs: what may be fitted on, and cross-fitting against folds put together by hand."""
 
 import json
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -137,11 +139,52 @@ def test_pictures_beside_are_seen_too_and_need_lessons(root, job, tmp_path):
     read = learning._read(root, None, quiet, beside)
     seen = {sha256[:16] for sha256 in (*read.sha256.tolist(), *read.beside)}
     assert made.trained_on == seen and len(made.trained_on) > len(read)
-    assert made.about["training"]["beside"]
-    assert not models.load(job[0] / "fold-0").about["training"]["beside"]
+    assert made.about["training"]["beside"]["pictures"] == 1
+    assert "beside" not in models.load(job[0] / "fold-0").about["training"]
     for encoder, settings in (("small", {}), ("lite", {})):
-        with pytest.raises(SettingError, match="of use in lessons only"):
+        with pytest.raises(SettingError, match="lessons of the paper's network"):
             Plan(encoder, "CT", 32, "MID", settings, beside=beside).check()
+    with pytest.raises(SettingError, match="leave --lessons or --start away"):
+        Plan("small", "CT", 32, "MID", {"lessons": 1}, start=str(made.folder)).check()
+
+
+def test_what_is_kept_for_a_test_does_not_teach_beside(root, tmp_path):
+    """A table with splits is refused before anything is read; so is a folder with nothing new."""
+    plan = Plan("small", "CT", 32, "MID", {"epochs": 0, "lessons": 1}, beside=root)
+
+    def unread(_):
+        pytest.fail("a picture was read")
+
+    for beside, why in ((root, "names splits"), (tmp_path / "none", "is not a folder")):
+        with pytest.raises(DataError, match=why):
+            learning.train_model(
+                root, tmp_path / "next", replace(plan, beside=beside), progress=unread
+            )
+    copies = tmp_path / "copies"
+    shutil.copytree(root / "images", copies)
+    (copies / "._x.png").write_text("what a desktop leaves behind")
+    found = learning._read(root, ["train"], quiet, copies)
+    assert len(found.beside) == len(read_folder(root)) - len(found)
+    folder = read_folder(root)
+    for case in folder.cases:
+        if case.split != "train":
+            (copies / folder.path(case).name).unlink()
+    with pytest.raises(DataError, match="only pictures that"):
+        learning._read(root, ["train"], quiet, copies)
+
+
+def test_pictures_beside_belong_to_the_recipe(root, tmp_path):
+    plan = Plan("small", "CT", 32, "MID", {"epochs": 0, "lessons": 1, "seed": 3})
+    ids = []
+    for number in (None, 1, 2):
+        beside = tmp_path / f"loose-{number}"
+        if number:
+            beside.mkdir()
+            Image.fromarray(small.picture("disk", 1000 + number)).save(beside / "new.png")
+        found = replace(plan, beside=beside if number else None)
+        pictures = learning._read(root, ["train", "val"], quiet, found.beside)
+        ids.append(learning._recipe_id(found, pictures))
+    assert len(set(ids)) == 3
 
 
 def test_a_cross_fit_needs_two_folds_and_says_of_what_recipe_it_is(root, job, tmp_path):

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from retrieval.augmentation import standardise
 from retrieval.checkpoints import drop_checkpoints
-from retrieval.encoder import PaperNetwork, from_tensors, spec_named
+from retrieval.encoder import PaperNetwork, from_tensors, spec_named, to_tensors
 from retrieval.errors import DataError, SettingError, TrainingError
-from retrieval.loop import batches
+from retrieval.loop import batches, stack
 from retrieval.training import MapMeans, Recipe, contrastive_loss, train
 from tests import small
 
@@ -192,6 +193,43 @@ def test_the_layer_written_out_gives_the_features_of_the_shared_one():
         back.spread.copy_(0.5 + torch.rand(128))
         back.take(written.full)
         assert torch.allclose(back(picture), learner(picture), atol=1e-5)
+
+
+def test_rounding_to_eight_bits_keeps_the_features_of_maps_of_every_spread(pictures):
+    """Divided by spreads that differ ten thousandfold, weights would be lost in a row's scale."""
+    torch.manual_seed(0)
+    learner = MapMeans(PaperNetwork(SPEC))
+    with torch.no_grad():
+        factor = torch.logspace(-4, 0, 128)[torch.randperm(128)]
+        learner.stages[-2].weight.mul_(factor[:, None, None, None])
+        learner.stages[-2].bias.mul_(factor)
+        learner.spread.copy_(factor)
+        batch = standardise(stack(pictures[0], SPEC))
+        learner.centre.copy_(learner.means(batch).mean(dim=0))
+        exact = learner(batch).numpy()
+    encoder = from_tensors(SPEC, to_tensors(learner.written_out(SPEC)))
+    served = encoder.encode(pictures[0])
+    alike = [np.corrcoef(exact[:, row], served[:, row])[0, 1] for row in range(512)]
+    assert np.percentile(alike, 1) > 0.99
+
+
+def test_a_map_that_hardly_differs_is_not_blown_up():
+    learner = MapMeans(PaperNetwork(SPEC))
+    means = torch.randn(50, 128)
+    means[:, :5] *= 1e-6
+    learner.even_out(means)
+    assert torch.allclose(learner.centre, means.mean(dim=0))
+    assert torch.allclose(learner.spread[5:], means[:, 5:].std(dim=0))
+    assert torch.allclose(learner.spread[:5], 0.1 * means.std(dim=0).median())
+
+
+def test_a_start_goes_on_where_it_ended(pictures):
+    """One more pass, hardly a step long, from a start keeps the features of that start."""
+    first = run(pictures)
+    after = run(pictures, Recipe(epochs=1, batch=8, learning_rate=1e-8), start=first)
+    one, other = (from_tensors(SPEC, tensors).encode(pictures[0]) for tensors in (first, after))
+    alike = [np.corrcoef(one[:, row], other[:, row])[0, 1] for row in range(512)]
+    assert np.percentile(alike, 5) > 0.99
 
 
 def test_lessons_come_before_labels_and_use_what_stands_beside(pictures, tmp_path):
