@@ -22,18 +22,22 @@ if TYPE_CHECKING:
     from retrieval.evaluation import Evaluation
     from retrieval.scans import Scan
 
-TRAINING_SETTINGS = {
-    "seed": int,
-    "epochs": int,
-    "batch": int,
-    "learning_rate": float,
-    "unchanged": float,
-    "stretch": float,
-    "texture": float,
-    "lessons": int,
-}
-TRAINING_HELP = {
-    "lessons": "passes before the labels in which the paper's network learns from ImageNet's"
+TRAINING_SETTINGS = {  # fields of a recipe -> how the command line takes them
+    "seed": {"type": int},
+    "epochs": {"type": int},
+    "batch": {"type": int},
+    "learning_rate": {"type": float},
+    "unchanged": {"type": float},
+    "stretch": {"type": float},
+    "texture": {"type": float},
+    "lessons": {
+        "type": int,
+        "help": "passes before the labels in which the paper's network learns from ImageNet's",
+    },
+    "free": {
+        "action": "store_true",
+        "help": "the paper's layer 13 with a weight of its own for each position, also in training",
+    },
 }
 
 
@@ -220,19 +224,8 @@ def _add_training(command: argparse.ArgumentParser, out: str) -> None:
     command.add_argument(
         "--beside", type=Path, metavar="FOLDER", help="more pictures, without labels, for --lessons"
     )
-    command.add_argument(
-        "--free",
-        action="store_true",
-        default=argparse.SUPPRESS,
-        help="the paper's layer 13 with a weight of its own for each position, also in training",
-    )
-    for name, kind in TRAINING_SETTINGS.items():
-        command.add_argument(
-            f"--{name.replace('_', '-')}",
-            type=kind,
-            default=argparse.SUPPRESS,
-            help=TRAINING_HELP.get(name),
-        )
+    for name, how in TRAINING_SETTINGS.items():
+        command.add_argument(f"--{name.replace('_', '-')}", default=argparse.SUPPRESS, **how)
 
 
 def _add_intake(commands: argparse._SubParsersAction) -> None:
@@ -342,7 +335,7 @@ def _crossfit(options: argparse.Namespace) -> None:
 def _plan(options: argparse.Namespace):
     from retrieval.learning import Plan
 
-    named = {*TRAINING_SETTINGS, "free"} & set(vars(options))
+    named = set(TRAINING_SETTINGS) & set(vars(options))
     return Plan(
         encoder_name=options.encoder,
         modality=options.modality,

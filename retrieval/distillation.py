@@ -74,7 +74,7 @@ class Pupil(nn.Module):
     def __init__(self, network: PaperNetwork) -> None:
         super().__init__()
         self.stages = network.stages
-        self.told = nn.Conv2d(CHANNELS[-1], SEEN, 1)
+        self.head = nn.Conv2d(CHANNELS[-1], SEEN, 1)
         self.register_buffer("centre", torch.zeros(SEEN, 1, 1))
         self.register_buffer("spread", torch.ones(SEEN, 1, 1))
 
@@ -88,7 +88,7 @@ def lessons(network: PaperNetwork, own: Tensor, others: Tensor, recipe: Settings
     where = next(network.parameters()).device
     teacher = Teacher(imagenet_body().to(where, memory_format=torch.channels_last), network.spec)
     pupil = Pupil(network).to(where, memory_format=torch.channels_last)
-    _centre(pupil, teacher, own)
+    _centre(pupil, teacher, own, network.map_size)
     high, wide = (
         max((side + 1) // 2, REACH + STEP) for side in (network.spec.height, network.spec.width)
     )
@@ -105,7 +105,7 @@ def lessons(network: PaperNetwork, own: Tensor, others: Tensor, recipe: Settings
             maps = teacher.maps(pictures)
         corners, parts = _windows(standardise(pictures), high, wide)
         with torch.autocast(pictures.device.type, torch.bfloat16):
-            said = pupil.told(pupil.stages(parts)).float()
+            said = pupil.head(pupil.stages(parts)).float()
         size = (said.shape[2], said.shape[3])
         seen = torch.cat([teacher.at(maps, corner, size) for corner in corners])
         # A few values lie far out; they shall not rule a step.
@@ -133,19 +133,18 @@ def _windows(pictures: Tensor, high: int, wide: int) -> tuple[list[Tensor], Tens
 
 
 @torch.no_grad()
-def _centre(pupil: Pupil, teacher: Teacher, pictures: Tensor) -> None:
-    """Bring what is to be learned to mean 0 and spread 1 over all places of the pictures."""
+def _centre(pupil: Pupil, teacher: Teacher, pictures: Tensor, size: tuple[int, int]) -> None:
+    """Bring what is to be learned to mean 0 and spread 1 over all places (h, w) of the pictures."""
     where = pupil.centre.device
-    height, width = ((side - REACH) // STEP + 1 for side in pictures.shape[2:])
     parts = []
     for start in range(0, len(pictures), AT_ONCE):
         some = pictures[start : start + AT_ONCE].to(where)
         corners = torch.zeros(len(some), 2)
-        found = teacher.at(teacher.maps(some), corners, (height, width))
+        found = teacher.at(teacher.maps(some), corners, size)
         found = found.flatten(2).double()  # (B, SEEN, places)
         parts.append((found.sum(dim=(0, 2)), found.square().sum(dim=(0, 2))))
     sums, squares = (sum(column) for column in zip(*parts, strict=True))
-    count = height * width * len(pictures)
+    count = size[0] * size[1] * len(pictures)
     centre = sums / count
     spread = (squares / count - centre.square()).clamp_min(0).sqrt()
     pupil.centre.copy_(centre[:, None, None])
