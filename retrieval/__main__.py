@@ -34,6 +34,10 @@ TRAINING_SETTINGS = {  # fields of a recipe -> how the command line takes them
         "type": int,
         "help": "passes before the labels in which the paper's network learns from ImageNet's",
     },
+    "instance": {
+        "type": float,
+        "help": "how much a picture shall stay like itself, beside its label; 0: the label alone",
+    },
     "free": {
         "action": "store_true",
         "help": "the paper's layer 13 with a weight of its own for each position, also in training",

@@ -110,6 +110,8 @@ def _beginning(model: Model) -> str:
     parts = [f", trained from model {start}" if start else ", trained from random weights"]
     if not recipe.get("free", True):  # a model without the word is from before it
         parts.append(", with one weight for all positions of a map in layer 13")
+    if recipe.get("instance", 0):
+        parts.append(", by two-fold contrast (label, and picture) in place of the paper's pairs")
     if recipe.get("lessons", 0):
         parts.append(
             "; before any label its convolutions learned what EfficientNet-Lite0 with ImageNet "

@@ -1,7 +1,8 @@
 """Train the paper's Siamese network: pairs and contrastive loss.
 
 Both halves of a pair go through one network, so a step encodes a batch once
-and takes every pair in it: a batch of 32 pictures is 496 pairs.
+and takes every pair in it: a batch of 32 pictures is 496 pairs. `recipe.instance`
+asks for more than pairs of labels: that a picture stays like a changed copy of itself.
 
 Its layer 13 has a weight for every position of 128 maps, 282,880 for each feature: enough to
 learn a few hundred pictures by heart. So while it learns, all positions of a map share one, and
@@ -10,7 +11,7 @@ what comes of it is written out as the layer of the paper (`recipe.free` leaves 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from retrieval import distillation
-from retrieval.augmentation import augmentation, standardise
+from retrieval.augmentation import augmentation, sometimes_changed, standardise
 from retrieval.checkpoints import Checkpoints, device, digest, run_identity
 from retrieval.encoder import (
     CHANNELS,
@@ -31,9 +32,11 @@ from retrieval.encoder import (
     from_tensors,
     to_tensors,
 )
-from retrieval.loop import Progress, Task, batches, check_limits, class_numbers, fit, stack
+from retrieval.loop import Progress, Rows, Task, batches, check_limits, class_numbers, fit, stack
+from retrieval.losses import contrastive_loss, two_fold_contrast
 
 ENCODE_AT_ONCE = 16
+CHANGED = 0.7  # share of the copies that are changed after lessons
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,10 @@ class Recipe:
     """Everything that decides how a network is trained, besides the pictures.
 
     epochs : with none, the network stays as it began.
+    instance : with 0, the paper's pairs and `margin`; with more, two-fold contrast with this
+        weight of the picture itself, at `temperature`, of every picture twice (`losses`).
     lessons : passes before them in which no label is used (`distillation`); lesson_rate : the
-        learning rate of those.
+        learning rate of those. What they taught bears only small changes afterwards.
     free : each position has weights of its own in layer 13, from the start.
     """
 
@@ -51,6 +56,8 @@ class Recipe:
     learning_rate: float = 3e-4
     weight_decay: float = 1e-4
     margin: float = 1.0
+    instance: float = 0.0
+    temperature: float = 0.2
     lessons: int = 0
     lesson_rate: float = 1e-3
     free: bool = False
@@ -66,28 +73,14 @@ class Recipe:
                 "learning_rate": (1e-8, 1.0),
                 "weight_decay": (0.0, 1.0),
                 "margin": (1e-3, 2.0),
+                "instance": (0.0, 10.0),
+                "temperature": (1e-3, 10.0),
                 "lessons": (0, 10_000),
                 "lesson_rate": (1e-8, 1.0),
                 "free": (False, True),
                 "seed": (0, 2**32 - 1),
             },
         )
-
-
-def contrastive_loss(features: Tensor, labels: Tensor, margin: float) -> Tensor:
-    """Contrastive loss over all pairs of features (B, d) with labels (B,), as one number.
-
-    Hadsell, Chopra, LeCun, CVPR 2006: d^2 for a pair of one label, and
-    max(0, margin - d)^2 for a pair of two, where d is the Euclidean distance.
-    Both kinds of pair weigh the same. Features are centred on the batch and
-    scaled to length 1 first, so that the margin means the same at every step.
-    """
-    unit = torch.nn.functional.normalize(features - features.mean(dim=0), dim=1)
-    first, second = torch.triu_indices(len(unit), len(unit), offset=1)
-    squared = (unit[first] - unit[second]).square().sum(dim=1)  # (B (B - 1) / 2,)
-    same = labels[first] == labels[second]
-    apart = (margin - (squared + 1e-12).sqrt()).clamp_min(0).square()
-    return squared[same].mean() + apart[~same].mean()
 
 
 class MapMeans(nn.Module):
@@ -214,18 +207,35 @@ def _task(
 ) -> Task:
     numbers = torch.from_numpy(classes).to(device())
 
+    def draw(epoch: int) -> Iterator[Rows]:
+        for rows in batches(classes, people, recipe, epoch):
+            yield np.tile(rows, 2) if recipe.instance else rows  # two copies, changed apart
+
     def outputs(batch: Tensor) -> Tensor:
         with torch.autocast(batch.device.type, torch.bfloat16):
             return learner(standardise(batch))
 
-    return Task(
-        learner,
-        [{"params": list(learner.parameters()), "lr": recipe.learning_rate}],
-        lambda epoch: batches(classes, people, recipe, epoch),
-        augmentation((spec.height, spec.width)),
-        outputs,
-        lambda features, rows: contrastive_loss(features, numbers[rows], recipe.margin),
-    )
+    def loss(features: Tensor, rows: Rows) -> Tensor:
+        if not recipe.instance:
+            return contrastive_loss(features, numbers[rows], recipe.margin)
+        return two_fold_contrast(
+            features,
+            numbers[rows],
+            torch.from_numpy(rows).to(numbers),
+            temperature=recipe.temperature,
+            instance=recipe.instance,
+        )
+
+    groups = [{"params": list(learner.parameters()), "lr": recipe.learning_rate}]
+    return Task(learner, groups, draw, _changes(spec, recipe), outputs, loss)
+
+
+def _changes(spec: EncoderSpec, recipe: Recipe) -> nn.Module:
+    """What may happen to a picture: less where lessons have taught the network to see."""
+    size = (spec.height, spec.width)
+    if recipe.lessons:
+        return sometimes_changed(size, CHANGED, distillation.STRETCH)
+    return augmentation(size)
 
 
 @torch.no_grad()

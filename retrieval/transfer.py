@@ -1,10 +1,4 @@
-"""Train a pretrained network further, so that its bits mean two things at once.
-
-Pictures with one label are drawn together (supervised contrast: Khosla et al.,
-NeurIPS 2020), and so are two changed copies of one picture (instance contrast:
-Chen et al., ICML 2020). The second keeps neighbours alike in looks where the
-first alone would fold a label into one point. Outputs pass through tanh while
-training, so that their signs, the bits, carry what they carry.
+"""Train a pretrained network further, so that its bits mean two things at once (`losses`).
 
 The layer of the learned features first learns alone: its random start would
 shake the body.
@@ -28,6 +22,7 @@ from retrieval.checkpoints import Checkpoints, device, run_identity
 from retrieval.encoder import EncoderSpec, FloatImage, to_tensors
 from retrieval.lite import FIXED_BLOCKS, POOLED, Learner, LiteNetwork, imagenet_body, pool
 from retrieval.loop import Progress, Rows, Task, batches, check_limits, class_numbers, fit, stack
+from retrieval.losses import two_fold_contrast
 
 ENCODE_AT_ONCE = 16
 WARM_UP_STEPS = 60
@@ -137,7 +132,13 @@ def _task(
 
     def loss(outputs: Tensor, rows: Rows) -> Tensor:
         owners = torch.from_numpy(rows).to(outputs.device)
-        return two_fold_contrast(outputs, numbers[rows], owners, recipe)
+        return two_fold_contrast(
+            outputs,
+            numbers[rows],
+            owners,
+            temperature=recipe.temperature,
+            instance=recipe.instance,
+        )
 
     size = (spec.height, spec.width)
     change = sometimes_changed(size, 1 - recipe.unchanged, recipe.stretch, recipe.texture)
@@ -145,7 +146,7 @@ def _task(
 
 
 def _outputs(network: Learner, pooled: Tensor, recipe: TransferRecipe) -> Tensor:
-    return torch.tanh(network.full(nn.functional.dropout(pooled, recipe.dropout)))
+    return network.full(nn.functional.dropout(pooled, recipe.dropout))
 
 
 @torch.no_grad()
@@ -215,25 +216,3 @@ def _pooled(network: Learner, pictures: Tensor) -> Tensor:
         with torch.autocast(where.type, torch.bfloat16):
             parts.append(network.pooled(some * 2 - 1).float())
     return torch.cat(parts)
-
-
-def two_fold_contrast(
-    outputs: Tensor, labels: Tensor, owners: Tensor, recipe: TransferRecipe
-) -> Tensor:
-    """Label contrast plus `recipe.instance` times instance contrast of outputs (B, d).
-
-    `labels` (B,) and `owners` (B,), the picture each row was made from. For each
-    row: minus the mean log-probability of its partners under a softmax of
-    cosines over all other rows.
-    """
-    unit = nn.functional.normalize(outputs - outputs.mean(dim=0), dim=1)
-    itself = torch.eye(len(unit), dtype=torch.bool, device=unit.device)
-    logits = (unit @ unit.T / recipe.temperature).masked_fill(itself, float("-inf"))
-    log_chance = logits - torch.logsumexp(logits, dim=1, keepdim=True)
-
-    def contrast(groups: Tensor) -> Tensor:
-        partners = (groups[:, None] == groups) & ~itself
-        sums = torch.where(partners, log_chance, 0.0).sum(dim=1)
-        return -(sums / partners.sum(dim=1).clamp_min(1)).mean()
-
-    return contrast(labels) + recipe.instance * contrast(owners)

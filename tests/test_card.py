@@ -37,7 +37,8 @@ def test_a_card_without_figures_is_refused(monkeypatch):
         ({}, ["random weights"], ["one weight", "ImageNet"]),
         ({"free": True, "lessons": 0}, ["random weights"], ["one weight", "ImageNet"]),
         ({"free": False, "lessons": 0}, ["random weights", "one weight for all"], ["ImageNet"]),
-        ({"free": False, "lessons": 8}, ["one weight for all", "ImageNet"], []),
+        ({"free": False, "lessons": 8}, ["one weight for all", "ImageNet"], ["two-fold"]),
+        ({"free": False, "instance": 0.3}, ["two-fold contrast"], ["ImageNet"]),
     ],
 )
 def test_a_card_says_what_the_papers_network_began_with(recipe, said, unsaid):

@@ -1,46 +1,19 @@
-"""Training: the loss pair by pair, balanced batches, seeds, and going on after a stop."""
-
-import itertools
+"""Training: balanced batches, seeds, and going on after a stop."""
 
 import numpy as np
 import pytest
 import torch
 
+from retrieval import training
 from retrieval.augmentation import standardise
 from retrieval.checkpoints import drop_checkpoints
 from retrieval.encoder import PaperNetwork, from_tensors, spec_named, to_tensors
 from retrieval.errors import DataError, SettingError, TrainingError
 from retrieval.loop import batches, stack
-from retrieval.training import MapMeans, Recipe, contrastive_loss, train
+from retrieval.training import MapMeans, Recipe, train
 from tests import small
 
 SPEC = spec_named("small")
-
-
-def test_loss_is_that_of_the_pairs_one_by_one():
-    random = np.random.default_rng(0)
-    features = random.normal(size=(7, 5)).astype(np.float32)
-    labels = [0, 1, 0, 2, 1, 0, 2]
-    unit = features - features.mean(axis=0)
-    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
-    same, apart = [], []
-    for i, j in itertools.combinations(range(7), 2):
-        distance = float(np.linalg.norm(unit[i] - unit[j]))
-        if labels[i] == labels[j]:
-            same.append(distance**2)
-        else:
-            apart.append(max(0.0, 1.3 - distance) ** 2)
-    expected = np.mean(same) + np.mean(apart)
-    found = contrastive_loss(torch.from_numpy(features), torch.tensor(labels), margin=1.3)
-    assert found.item() == pytest.approx(expected, rel=1e-5)
-
-
-def test_loss_has_a_gradient_even_for_two_equal_features():
-    features = torch.ones(4, 3, requires_grad=True)
-    contrastive_loss(
-        features * torch.arange(4)[:, None], torch.tensor([0, 0, 1, 1]), 1.0
-    ).backward()
-    assert torch.isfinite(features.grad).all()
 
 
 def test_batches_hold_each_label_alike_and_no_patient_twice():
@@ -56,6 +29,17 @@ def test_batches_hold_each_label_alike_and_no_patient_twice():
     again = list(batches(labels, patients, recipe, epoch=0))
     other = list(batches(labels, patients, recipe, epoch=1))
     assert np.array_equal(drawn, again) and not np.array_equal(drawn, other)
+
+
+@pytest.fixture
+def task(pictures):
+    def made(**settings):
+        classes = np.unique(pictures[1], return_inverse=True)[1]
+        people = np.arange(len(classes))
+        recipe = Recipe(batch=8, **settings)
+        return training._task(MapMeans(PaperNetwork(SPEC)), classes, people, SPEC, recipe)
+
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +125,7 @@ def test_only_the_runs_own_files_are_dropped(pictures, tmp_path):
         {"learning_rate": float("nan")},
         {"learning_rate": -1.0},
         {"margin": 0.0},
+        {"instance": -0.1},
         {"lessons": -1},
         {"lesson_rate": 0.0},
     ],
@@ -150,7 +135,8 @@ def test_settings_that_no_run_can_use_are_refused(settings):
         Recipe(**settings)
 
 
-def test_training_pulls_the_labels_apart(pictures):
+@pytest.mark.parametrize("instance", [0.0, 0.3])
+def test_training_pulls_the_labels_apart(pictures, instance):
     """Held-out drawings of one kind come closer to each other than to the other kind."""
 
     def separation(recipe):
@@ -167,8 +153,27 @@ def test_training_pulls_the_labels_apart(pictures):
         return cosine[:10, :10].mean() + cosine[10:, 10:].mean() - 2 * cosine[:10, 10:].mean()
 
     untrained = separation(Recipe(epochs=0))
-    trained = separation(Recipe(epochs=25, batch=16, seed=0))
+    trained = separation(Recipe(epochs=25, batch=16, instance=instance))
     assert trained > untrained + 0.5
+
+
+def test_two_copies_of_each_picture_are_drawn_where_it_shall_stay_like_itself(task):
+    rows = next(task(instance=0.3).draw(0))
+    assert np.array_equal(rows[:8], rows[8:]) and len(set(rows)) == 8
+    assert len(next(task().draw(0))) == 8
+
+
+def test_what_lessons_taught_bears_only_small_changes(task, pictures):
+    picture = stack(pictures[0][:1], SPEC)[0]
+    mirrored = (picture, picture.flip(2))
+
+    def unchanged(change):
+        torch.manual_seed(0)
+        copies = [change(picture) for _ in range(40)]
+        return sum(any(torch.equal(copy, one) for one in mirrored) for copy in copies)
+
+    assert unchanged(task().change) == 0
+    assert 4 <= unchanged(task(lessons=1).change) <= 20  # three of ten
 
 
 @pytest.mark.parametrize("free", [False, True])

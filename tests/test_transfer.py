@@ -1,6 +1,5 @@
-"""Transfer: the loss row by row, what is trained, seeds, and going on after a stop."""
+"""Transfer: what is trained, seeds, and going on after a stop."""
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +9,7 @@ import torch
 from retrieval.encoder import EncoderSpec, from_tensors, prepare
 from retrieval.errors import SettingError, TrainingError
 from retrieval.lite import FIXED_BLOCKS, POOLED, imagenet_body
-from retrieval.transfer import TransferRecipe, transfer, two_fold_contrast
+from retrieval.transfer import TransferRecipe, transfer
 from tests import small
 
 SPEC = EncoderSpec("lite", 64, 64, 24, pretrained=True, kept=8)  # a smaller picture, for speed
@@ -31,30 +30,6 @@ def run(drawn, recipe=RECIPE, **options):
 
 def same(one, other):
     return all(np.array_equal(one[name], other[name]) for name in one)
-
-
-def test_loss_row_by_row():
-    random = np.random.default_rng(0)
-    outputs = random.normal(size=(6, 4)).astype(np.float32)
-    labels, owners = [0, 0, 1, 1, 0, 1], [0, 1, 2, 2, 0, 3]
-    recipe = TransferRecipe(temperature=0.4, instance=0.7)
-    unit = outputs - outputs.mean(axis=0)
-    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
-
-    def contrast(groups):
-        total = 0.0
-        for i in range(6):
-            others = [j for j in range(6) if j != i]
-            log_sum = math.log(sum(math.exp(float(unit[i] @ unit[j]) / 0.4) for j in others))
-            partners = [j for j in others if groups[j] == groups[i]]
-            chances = [float(unit[i] @ unit[j]) / 0.4 - log_sum for j in partners]
-            total -= sum(chances) / max(len(partners), 1)
-        return total / 6
-
-    found = two_fold_contrast(
-        torch.from_numpy(outputs), torch.tensor(labels), torch.tensor(owners), recipe
-    )
-    assert found.item() == pytest.approx(contrast(labels) + 0.7 * contrast(owners), rel=1e-5)
 
 
 def test_a_seed_reproduces_a_run_and_another_does_not(drawn):

@@ -1,0 +1,49 @@
+"""What training asks of features: a label's pictures together, and looks kept as well."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+def contrastive_loss(features: Tensor, labels: Tensor, margin: float) -> Tensor:
+    """Contrastive loss over all pairs of features (B, d) with labels (B,), as one number.
+
+    Hadsell, Chopra, LeCun, CVPR 2006: d^2 for a pair of one label, and
+    max(0, margin - d)^2 for a pair of two, where d is the Euclidean distance.
+    Both kinds of pair weigh the same. Features are centred on the batch and
+    scaled to length 1 first, so that the margin means the same at every step.
+    """
+    unit = nn.functional.normalize(features - features.mean(dim=0), dim=1)
+    first, second = torch.triu_indices(len(unit), len(unit), offset=1)
+    squared = (unit[first] - unit[second]).square().sum(dim=1)  # (B (B - 1) / 2,)
+    same = labels[first] == labels[second]
+    apart = (margin - (squared + 1e-12).sqrt()).clamp_min(0).square()
+    return squared[same].mean() + apart[~same].mean()
+
+
+def two_fold_contrast(
+    outputs: Tensor, labels: Tensor, owners: Tensor, *, temperature: float, instance: float
+) -> Tensor:
+    """Label contrast plus `instance` times instance contrast of outputs (B, d), as one number.
+
+    Pictures with one label are drawn together (supervised contrast: Khosla et al., NeurIPS 2020),
+    and so are two changed copies of one picture (Chen et al., ICML 2020). The second keeps
+    neighbours alike in looks where the first alone would fold a label into one point.
+
+    `labels` (B,) and `owners` (B,), the picture each row was made from. For each row: minus the
+    mean log-probability of its partners under a softmax of cosines over all other rows. Cosines
+    are those of outputs that went through tanh, so that their signs, the bits, carry what they do.
+    """
+    outputs = torch.tanh(outputs)
+    unit = nn.functional.normalize(outputs - outputs.mean(dim=0), dim=1)
+    itself = torch.eye(len(unit), dtype=torch.bool, device=unit.device)
+    logits = (unit @ unit.T / temperature).masked_fill(itself, float("-inf"))
+    log_chance = logits - torch.logsumexp(logits, dim=1, keepdim=True)
+
+    def contrast(groups: Tensor) -> Tensor:
+        partners = (groups[:, None] == groups) & ~itself
+        sums = torch.where(partners, log_chance, 0.0).sum(dim=1)
+        return -(sums / partners.sum(dim=1).clamp_min(1)).mean()
+
+    return contrast(labels) + instance * contrast(owners)
