@@ -36,7 +36,12 @@ TRAINING_SETTINGS = {  # fields of a recipe -> how the command line takes them
     },
     "instance": {
         "type": float,
-        "help": "how much a picture shall stay like itself, beside its label; 0: the label alone",
+        "help": "weight of a picture's likeness to its changed copy, beside its label; for the "
+        "paper's network two-fold contrast in place of pairs (0)",
+    },
+    "mild": {
+        "action": "store_true",
+        "help": "change the pictures of the paper's network as little as a pretrained one's",
     },
     "free": {
         "action": "store_true",

@@ -61,11 +61,11 @@ def sometimes_changed(
 ) -> torch.nn.Module:
     """A milder change for pretrained networks, made to a `share` of the pictures; all may mirror.
 
-    A pretrained body needs no lesson in seeing; changes as strong as
-    `augmentation`'s cost it precision. A crop may be up to `stretch` times as wide as high, or
-    as high as wide, before it is brought back to `size`. A share `texture` of what is changed gets
-    another sharpness and grain, and half of those are compressed. Margins and blocks are
-    blanked, so that no border, letter or arrow can be leant on.
+    A body that has learned to see, from ImageNet or in lessons, needs no lesson in it; changes as
+    strong as `augmentation`'s cost it precision. A crop may be up to `stretch` times as wide as
+    high, or as high as wide, before it is brought back to `size`. A share `texture` of what is
+    changed gets another sharpness and grain, and half of those are compressed. Margins and blocks
+    are blanked, so that no border, letter or arrow can be leant on.
     """
     least = min(0.75, 0.88 / stretch)  # of the area: a crop much wider than high holds less
     mild = transforms.Compose(

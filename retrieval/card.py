@@ -55,10 +55,15 @@ LITE = (
     "stages and a linear layer trained further, the rest from the stages as they were, quantised "
     "without labels"
 )
-BESIDE = {  # what has to be said of one model alone
+OF_ONE_MODEL = {  # what has to be said of one model alone
+    "ct-paper": (
+        "Most of the pictures without labels are said to be of MosMedData (medRxiv "
+        "2020.05.20.20100362; CC BY-NC-ND 3.0: no commercial use, no derivatives); the licence of "
+        "the others is not known, and neither is whose scans they are.",
+    ),
     "xray": (
         "That crops are stretched in training came after a look at an earlier model's test result.",
-    )
+    ),
 }
 NETWORKS = {
     "lite": LITE,
@@ -79,7 +84,7 @@ def card(model: Model) -> str:
             f"Model {model.name} does not ship; cards are made for those that do."
         )
     data, training = DATA[model.name], model.about["training"]
-    settings = ", ".join(f"{name} {value}" for name, value in training["recipe"].items())
+    settings = ", ".join(f"{name} {value}" for name, value in _used(training["recipe"]).items())
     splits = " and ".join(training.get("splits", ["train"]))
     sections = [
         f"# Model card: {model.name}",
@@ -96,7 +101,9 @@ def card(model: Model) -> str:
         tables.results_table(_measured(model)),
         "95 % intervals over patients, expected over ties. In-sample rows flatter.",
         "## Limits",
-        "\n".join(f"- {limit}" for limit in (*ALWAYS, *data.limits, *BESIDE.get(model.name, ()))),
+        "\n".join(
+            f"- {limit}" for limit in (*ALWAYS, *data.limits, *OF_ONE_MODEL.get(model.name, ()))
+        ),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -111,13 +118,21 @@ def _beginning(model: Model) -> str:
     if not recipe.get("free", True):  # a model without the word is from before it
         parts.append(", with one weight for all positions of a map in layer 13")
     if recipe.get("instance", 0):
-        parts.append(", by two-fold contrast (label, and picture) in place of the paper's pairs")
+        parts.append(", by two-fold contrast of labels and pictures in place of the paper's pairs")
     if recipe.get("lessons", 0):
         parts.append(
             "; before any label its convolutions learned what EfficientNet-Lite0 with ImageNet "
             "weights (Apache License 2.0) sees at each place"
         )
     return "".join(parts)
+
+
+def _used(recipe: Json) -> Json:
+    """A recipe without what it makes no use of."""
+    idle = {"lesson_rate"} if not recipe.get("lessons") else set()
+    if "margin" in recipe:  # the paper's network: pairs have a margin, contrast a temperature
+        idle |= {"margin"} if recipe.get("instance") else {"instance", "temperature"}
+    return {name: value for name, value in recipe.items() if name not in idle}
 
 
 def _beside(training: Json) -> str:

@@ -23,7 +23,6 @@ from retrieval.loop import Rows, Task
 
 STAGE = "lesson"  # of a run, beside its epochs
 AT_ONCE = 16  # pictures
-STRETCH = 1.3  # of crops: how a picture was squashed says nothing of a finding
 WINDOWS = 2  # of each picture, half as high and half as wide: a third of the places, and time
 SEEN = sum(STAGES[tap][-1] for tap in TAPS)  # values that the teacher has at a place
 
@@ -113,7 +112,7 @@ def lessons(network: PaperNetwork, own: Tensor, others: Tensor, recipe: Settings
         return (said - (seen - pupil.centre) / pupil.spread).square().clamp(max=25)
 
     size = (network.spec.height, network.spec.width)
-    change = transforms.RandomChoice([sometimes_changed(size, 0.9, STRETCH), zoomed(size)])
+    change = transforms.RandomChoice([sometimes_changed(size, 0.9, 1.3), zoomed(size)])
     groups = [{"params": list(pupil.parameters()), "lr": recipe.lesson_rate}]
     return Task(pupil, groups, draw, change, errors, lambda found, _: found.mean(), STAGE)
 

@@ -5,7 +5,7 @@ What differs between encoders, network, loss and changes to the pictures, is a `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -183,6 +183,12 @@ def batches(
                 for label, group in zip(classes, patients_of, strict=True)
             ]
         )
+
+
+def twice(drawn: Iterable[Rows]) -> Iterator[Rows]:
+    """Each batch of rows with every row a second time, for a copy that is changed otherwise."""
+    for rows in drawn:
+        yield np.tile(rows, 2)
 
 
 def stack(scans: Sequence[FloatImage], spec: EncoderSpec) -> Tensor:

@@ -32,8 +32,9 @@ def two_fold_contrast(
     neighbours alike in looks where the first alone would fold a label into one point.
 
     `labels` (B,) and `owners` (B,), the picture each row was made from. For each row: minus the
-    mean log-probability of its partners under a softmax of cosines over all other rows. Cosines
-    are those of outputs that went through tanh, so that their signs, the bits, carry what they do.
+    mean log-probability of its partners under a softmax of cosines over all other rows. Outputs
+    go through tanh and are centred on the batch first, so that no value far out rules a feature
+    that will be cut to one bit.
     """
     outputs = torch.tanh(outputs)
     unit = nn.functional.normalize(outputs - outputs.mean(dim=0), dim=1)

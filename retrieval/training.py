@@ -1,8 +1,8 @@
 """Train the paper's Siamese network: pairs and contrastive loss.
 
 Both halves of a pair go through one network, so a step encodes a batch once
-and takes every pair in it: a batch of 32 pictures is 496 pairs. `recipe.instance`
-asks for more than pairs of labels: that a picture stays like a changed copy of itself.
+and takes every pair in it: a batch of 32 pictures is 496 pairs. With `recipe.instance`
+there is two-fold contrast instead, in which a picture also stays like itself.
 
 Its layer 13 has a weight for every position of 128 maps, 282,880 for each feature: enough to
 learn a few hundred pictures by heart. So while it learns, all positions of a map share one, and
@@ -32,11 +32,22 @@ from retrieval.encoder import (
     from_tensors,
     to_tensors,
 )
-from retrieval.loop import Progress, Rows, Task, batches, check_limits, class_numbers, fit, stack
+from retrieval.loop import (
+    Progress,
+    Rows,
+    Task,
+    batches,
+    check_limits,
+    class_numbers,
+    fit,
+    stack,
+    twice,
+)
 from retrieval.losses import contrastive_loss, two_fold_contrast
 
 ENCODE_AT_ONCE = 16
-CHANGED = 0.7  # share of the copies that are changed after lessons
+CHANGED = 0.7  # share of the copies, where changes are mild
+STRETCH = 1.3  # of their crops
 
 
 @dataclass(frozen=True)
@@ -46,8 +57,9 @@ class Recipe:
     epochs : with none, the network stays as it began.
     instance : with 0, the paper's pairs and `margin`; with more, two-fold contrast with this
         weight of the picture itself, at `temperature`, of every picture twice (`losses`).
-    lessons : passes before them in which no label is used (`distillation`); lesson_rate : the
-        learning rate of those. What they taught bears only small changes afterwards.
+    mild : pictures are changed as little as for a pretrained network.
+    lessons : passes before the epochs in which no label is used (`distillation`); lesson_rate :
+        the learning rate of those.
     free : each position has weights of its own in layer 13, from the start.
     """
 
@@ -58,6 +70,7 @@ class Recipe:
     margin: float = 1.0
     instance: float = 0.0
     temperature: float = 0.2
+    mild: bool = False
     lessons: int = 0
     lesson_rate: float = 1e-3
     free: bool = False
@@ -75,6 +88,7 @@ class Recipe:
                 "margin": (1e-3, 2.0),
                 "instance": (0.0, 10.0),
                 "temperature": (1e-3, 10.0),
+                "mild": (False, True),
                 "lessons": (0, 10_000),
                 "lesson_rate": (1e-8, 1.0),
                 "free": (False, True),
@@ -208,8 +222,8 @@ def _task(
     numbers = torch.from_numpy(classes).to(device())
 
     def draw(epoch: int) -> Iterator[Rows]:
-        for rows in batches(classes, people, recipe, epoch):
-            yield np.tile(rows, 2) if recipe.instance else rows  # two copies, changed apart
+        drawn = batches(classes, people, recipe, epoch)
+        return twice(drawn) if recipe.instance else drawn
 
     def outputs(batch: Tensor) -> Tensor:
         with torch.autocast(batch.device.type, torch.bfloat16):
@@ -231,10 +245,9 @@ def _task(
 
 
 def _changes(spec: EncoderSpec, recipe: Recipe) -> nn.Module:
-    """What may happen to a picture: less where lessons have taught the network to see."""
     size = (spec.height, spec.width)
-    if recipe.lessons:
-        return sometimes_changed(size, CHANGED, distillation.STRETCH)
+    if recipe.mild:
+        return sometimes_changed(size, CHANGED, STRETCH)
     return augmentation(size)
 
 

@@ -52,6 +52,20 @@ def test_a_card_says_what_the_papers_network_began_with(recipe, said, unsaid):
     assert card._beginning(SimpleNamespace(**{**vars(model), "encoder_name": "lite"})) == ""
 
 
+@pytest.mark.parametrize(
+    ("recipe", "idle"),
+    [
+        ({"margin": 1.0, "instance": 0.0, "temperature": 0.2, "lessons": 0, "lesson_rate": 1e-3},
+         {"instance", "temperature", "lesson_rate"}),
+        ({"margin": 1.0, "instance": 0.3, "temperature": 0.2, "lessons": 2, "lesson_rate": 1e-3},
+         {"margin"}),
+        ({"instance": 0.0, "temperature": 0.2}, set()),
+    ],
+)  # fmt: skip
+def test_a_card_leaves_out_what_a_recipe_makes_no_use_of(recipe, idle):
+    assert recipe.keys() - card._used(recipe).keys() == idle
+
+
 def test_a_card_counts_the_pictures_without_labels():
     assert card._beside({}) == ""
     more = {"pictures": 1064, "data": "ab" * 32}

@@ -128,18 +128,19 @@ def test_train_again_with_the_same_seed_is_the_same_model(world, tmp_path):
     assert not (tmp_path / "model.partial").exists()
 
 
-def test_lessons_with_pictures_beside_and_a_free_layer(world, tmp_path):
+def test_the_papers_network_takes_its_own_settings(world, tmp_path):
     beside = tmp_path / "beside"
     beside.mkdir()
     for seed in (500, 501):
         Image.fromarray(small.picture("disk", seed)).save(beside / f"{seed}.png")
     options = ("--encoder", "small", "--bits", "32", "--epochs", "1", "--batch", "8", "--free")
     trained = call("train", world / "folder", "--out", tmp_path / "model", *options,
-                   "--lessons", "1", "--beside", beside)  # fmt: skip
+                   "--lessons", "1", "--beside", beside, "--instance", "0.3", "--mild")  # fmt: skip
     assert "Read beside 2 of 2" in trained.stderr and "Pass 2 of 2" in trained.stderr
     training = json.loads((tmp_path / "model" / "model.json").read_text())["training"]
     assert training["beside"]["pictures"] == 2
-    assert training["recipe"]["lessons"] == 1 and training["recipe"]["free"] is True
+    named = {"lessons": 1, "free": True, "instance": 0.3, "mild": True}
+    assert named.items() <= training["recipe"].items()
 
 
 def test_prune_verify_add_remove(world, tmp_path):

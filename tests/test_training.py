@@ -10,6 +10,7 @@ from retrieval.checkpoints import drop_checkpoints
 from retrieval.encoder import PaperNetwork, from_tensors, spec_named, to_tensors
 from retrieval.errors import DataError, SettingError, TrainingError
 from retrieval.loop import batches, stack
+from retrieval.losses import contrastive_loss, two_fold_contrast
 from retrieval.training import MapMeans, Recipe, train
 from tests import small
 
@@ -126,6 +127,7 @@ def test_only_the_runs_own_files_are_dropped(pictures, tmp_path):
         {"learning_rate": -1.0},
         {"margin": 0.0},
         {"instance": -0.1},
+        {"temperature": 0.0},
         {"lessons": -1},
         {"lesson_rate": 0.0},
     ],
@@ -163,7 +165,18 @@ def test_two_copies_of_each_picture_are_drawn_where_it_shall_stay_like_itself(ta
     assert len(next(task().draw(0))) == 8
 
 
-def test_what_lessons_taught_bears_only_small_changes(task, pictures):
+def test_the_loss_is_the_one_that_the_recipe_names(task):
+    features, rows = torch.randn(16, 5), np.tile([0, 3, 5, 6, 8, 9, 12, 15], 2)
+    labels = torch.from_numpy(rows % 2)  # as the drawings alternate
+    pairs = task().loss(features, rows)
+    assert torch.equal(pairs, contrastive_loss(features, labels, 1.0))
+    found = task(instance=0.7, temperature=0.4).loss(features, rows)
+    owners = torch.from_numpy(rows)
+    expected = two_fold_contrast(features, labels, owners, temperature=0.4, instance=0.7)
+    assert torch.equal(found, expected)
+
+
+def test_mild_changes_leave_some_pictures_as_they_are(task, pictures):
     picture = stack(pictures[0][:1], SPEC)[0]
     mirrored = (picture, picture.flip(2))
 
@@ -173,7 +186,7 @@ def test_what_lessons_taught_bears_only_small_changes(task, pictures):
         return sum(any(torch.equal(copy, one) for one in mirrored) for copy in copies)
 
     assert unchanged(task().change) == 0
-    assert 4 <= unchanged(task(lessons=1).change) <= 20  # three of ten
+    assert 4 <= unchanged(task(mild=True).change) <= 20  # three of ten
 
 
 @pytest.mark.parametrize("free", [False, True])
@@ -237,14 +250,15 @@ def test_a_start_goes_on_where_it_ended(pictures):
     assert np.percentile(alike, 5) > 0.99
 
 
-def test_lessons_come_before_labels_and_use_what_stands_beside(pictures, tmp_path):
+@pytest.mark.parametrize("more", [{}, {"instance": 0.3, "mild": True}])
+def test_lessons_come_before_labels_and_use_what_stands_beside(pictures, more, tmp_path):
     """A run stopped in a lesson, between the two, or in an epoch comes to the same weights."""
     beside = [small.picture("disk", 50).astype(np.float32) / 255]
-    recipe = Recipe(epochs=2, lessons=2, batch=8)
+    recipe = Recipe(epochs=2, lessons=2, batch=8, **more)
     passes = []
     whole = run(pictures, recipe, beside=beside, progress=lambda *said: passes.append(said[:2]))
     assert passes == [(1, 4), (2, 4), (3, 4), (4, 4)]
-    assert not same(whole, run(pictures, Recipe(epochs=2, batch=8)))
+    assert not same(whole, run(pictures, Recipe(epochs=2, batch=8, **more)))
     assert not same(whole, run(pictures, recipe))
 
     def stop(*_):
