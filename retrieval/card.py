@@ -90,7 +90,7 @@ def card(model: Model) -> str:
         f"# Model card: {model.name}",
         f"Id {model.id}. {model.modality}; codes of {model.bits} bits. mRMR "
         f"({model.about['criterion']}) ordered the trained features. "
-        f"Network: {NETWORKS[model.encoder_name]}{_beginning(model)}.",
+        f"Network: {NETWORKS[model.encoder_name]}{_taught(model)}.",
         "## Data",
         f"{data.name}. {data.origin} {data.licence}",
         f"Trained on {training['pictures']:,} pictures of {training['patients']:,} patients "
@@ -108,8 +108,8 @@ def card(model: Model) -> str:
     return "\n\n".join(sections) + "\n"
 
 
-def _beginning(model: Model) -> str:
-    """What a network of the paper's began with, and how free it was."""
+def _taught(model: Model) -> str:
+    """How a network of the paper's was taught."""
     recipe = model.about["training"]["recipe"]
     if model.encoder_name != "paper":
         return ""

@@ -5,7 +5,7 @@ What differs between encoders, network, loss and changes to the pictures, is a `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -161,12 +161,17 @@ def class_numbers(labels: Sequence[str]) -> npt.NDArray[np.intp]:
 
 
 def batches(
-    labels: npt.NDArray[np.intp], patients: npt.NDArray[np.intp], recipe: Settings, epoch: int
+    labels: npt.NDArray[np.intp],
+    patients: npt.NDArray[np.intp],
+    recipe: Settings,
+    epoch: int,
+    copies: int = 1,
 ) -> Iterator[Rows]:
     """Rows of each batch of one epoch: equally many of each label, no patient twice if it can be.
 
     Two slices of one patient look alike anyway; drawing patients first keeps
-    the network from learning persons instead of findings.
+    the network from learning persons instead of findings. A batch holds its rows `copies` times,
+    and each copy of a picture is changed otherwise.
     """
     random = np.random.default_rng((recipe.seed, epoch))
     classes = np.unique(labels)
@@ -174,21 +179,12 @@ def batches(
     rows_of = {patient: np.flatnonzero(patients == patient) for patient in np.unique(patients)}
     patients_of = [np.unique(patients[labels == label]) for label in classes]
     for _ in range(max(len(labels) // (each * len(classes)), 1)):
-        yield np.concatenate(
-            [
-                [
-                    random.choice(rows_of[patient][labels[rows_of[patient]] == label])
-                    for patient in random.choice(group, each, replace=len(group) < each)
-                ]
-                for label, group in zip(classes, patients_of, strict=True)
-            ]
-        )
-
-
-def twice(drawn: Iterable[Rows]) -> Iterator[Rows]:
-    """Each batch of rows with every row a second time, for a copy that is changed otherwise."""
-    for rows in drawn:
-        yield np.tile(rows, 2)
+        rows = [
+            random.choice(rows_of[patient][labels[rows_of[patient]] == label])
+            for label, group in zip(classes, patients_of, strict=True)
+            for patient in random.choice(group, each, replace=len(group) < each)
+        ]
+        yield np.tile(np.array(rows), copies)
 
 
 def stack(scans: Sequence[FloatImage], spec: EncoderSpec) -> Tensor:

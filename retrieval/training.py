@@ -32,17 +32,7 @@ from retrieval.encoder import (
     from_tensors,
     to_tensors,
 )
-from retrieval.loop import (
-    Progress,
-    Rows,
-    Task,
-    batches,
-    check_limits,
-    class_numbers,
-    fit,
-    stack,
-    twice,
-)
+from retrieval.loop import Progress, Rows, Task, batches, check_limits, class_numbers, fit, stack
 from retrieval.losses import contrastive_loss, two_fold_contrast
 
 ENCODE_AT_ONCE = 16
@@ -222,8 +212,7 @@ def _task(
     numbers = torch.from_numpy(classes).to(device())
 
     def draw(epoch: int) -> Iterator[Rows]:
-        drawn = batches(classes, people, recipe, epoch)
-        return twice(drawn) if recipe.instance else drawn
+        return batches(classes, people, recipe, epoch, copies=2 if recipe.instance else 1)
 
     def outputs(batch: Tensor) -> Tensor:
         with torch.autocast(batch.device.type, torch.bfloat16):

@@ -7,7 +7,7 @@ Beside what is learned, a part of the features keeps ImageNet's own view.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,17 +21,7 @@ from retrieval.augmentation import sometimes_changed
 from retrieval.checkpoints import Checkpoints, device, run_identity
 from retrieval.encoder import EncoderSpec, FloatImage, to_tensors
 from retrieval.lite import FIXED_BLOCKS, POOLED, Learner, LiteNetwork, imagenet_body, pool
-from retrieval.loop import (
-    Progress,
-    Rows,
-    Task,
-    batches,
-    check_limits,
-    class_numbers,
-    fit,
-    stack,
-    twice,
-)
+from retrieval.loop import Progress, Rows, Task, batches, check_limits, class_numbers, fit, stack
 from retrieval.losses import two_fold_contrast
 
 ENCODE_AT_ONCE = 16
@@ -131,6 +121,9 @@ def _task(
     ]
     numbers = torch.from_numpy(classes).to(device())
 
+    def draw(epoch: int) -> Iterator[Rows]:
+        return batches(classes, people, recipe, epoch, copies=2)
+
     def outputs(copies: Tensor) -> Tensor:
         with torch.autocast(copies.device.type, torch.bfloat16):
             pooled = network.pooled(copies * 2 - 1)
@@ -148,14 +141,7 @@ def _task(
 
     size = (spec.height, spec.width)
     change = sometimes_changed(size, 1 - recipe.unchanged, recipe.stretch, recipe.texture)
-    return Task(
-        network,
-        groups,
-        lambda epoch: twice(batches(classes, people, recipe, epoch)),
-        change,
-        outputs,
-        loss,
-    )
+    return Task(network, groups, draw, change, outputs, loss)
 
 
 def _outputs(network: Learner, pooled: Tensor, recipe: TransferRecipe) -> Tensor:

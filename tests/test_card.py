@@ -41,15 +41,15 @@ def test_a_card_without_figures_is_refused(monkeypatch):
         ({"free": False, "instance": 0.3}, ["two-fold contrast"], ["ImageNet"]),
     ],
 )
-def test_a_card_says_what_the_papers_network_began_with(recipe, said, unsaid):
+def test_a_card_says_how_the_papers_network_was_taught(recipe, said, unsaid):
     training = {"recipe": recipe, "start": ""}
     model = SimpleNamespace(encoder_name="paper", about={"training": training})
-    text = card._beginning(model)
+    text = card._taught(model)
     assert all(part in text for part in said) and not any(part in text for part in unsaid)
     training["start"] = "0123456789abcdef"
-    assert "from model 0123456789abcdef" in card._beginning(model)
-    assert "random weights" not in card._beginning(model)
-    assert card._beginning(SimpleNamespace(**{**vars(model), "encoder_name": "lite"})) == ""
+    assert "from model 0123456789abcdef" in card._taught(model)
+    assert "random weights" not in card._taught(model)
+    assert card._taught(SimpleNamespace(**{**vars(model), "encoder_name": "lite"})) == ""
 
 
 @pytest.mark.parametrize(
