@@ -487,7 +487,8 @@ def _described(report: dict[str, object]) -> str:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from retrieval import pipeline, tables
+    from retrieval import pipeline
+    from retrieval.reports import tables
 
     _require_writable(options.json)
     result, alike = pipeline.evaluate_archive(
@@ -506,7 +507,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _print_figures(result: Evaluation) -> None:
-    from retrieval import tables
+    from retrieval.reports import tables
 
     print(
         f"{result.overall.queries} queries against {result.archive_count} cases, "
@@ -526,7 +527,7 @@ def _print_figures(result: Evaluation) -> None:
 
 def _similarity(found: dict[str, Any]) -> str:
     """One line for what `similarity` holds."""
-    from retrieval.tables import interval
+    from retrieval.reports.tables import interval
 
     ties, own, finer = found["ties_at_10"], found["own_patient"], found["subtypes"]
     parts = [
@@ -549,7 +550,7 @@ def _similarity(found: dict[str, Any]) -> str:
 
 def _audit(options: argparse.Namespace) -> None:
     from retrieval import pipeline
-    from retrieval.tables import interval
+    from retrieval.reports.tables import interval
 
     _require_writable(options.json)
     result = pipeline.audit_archive(
@@ -576,7 +577,8 @@ def _audit(options: argparse.Namespace) -> None:
 
 
 def _calibrate(options: argparse.Namespace) -> None:
-    from retrieval import pipeline, tables
+    from retrieval import pipeline
+    from retrieval.reports import tables
 
     archive, figures = pipeline.calibrate(
         options.archive,
@@ -607,7 +609,8 @@ def _study(options: argparse.Namespace) -> None:
 
 
 def _lengths(options: argparse.Namespace) -> None:
-    from retrieval import pipeline, tables
+    from retrieval import pipeline
+    from retrieval.reports import tables
 
     _require_writable(options.json)
     result = pipeline.compare_lengths(
@@ -688,8 +691,10 @@ def _intake_fit(options: argparse.Namespace) -> None:
 
 
 def _intake_measure(options: argparse.Namespace) -> None:
-    from retrieval import intake_evaluation, intake_fitting, tables
+    from retrieval import intake_fitting
     from retrieval.intake import Gate
+    from retrieval.reports import tables
+    from retrieval.studies import intake_evaluation
 
     _require_writable(options.json)
     gate = Gate.load(options.gate) if options.gate else Gate.load()
@@ -726,16 +731,17 @@ def _verify(options: argparse.Namespace) -> None:
 
 
 def _report(options: argparse.Namespace) -> None:
-    from retrieval import report
+    from retrieval.reports import report
 
     report.update(options.document)
     print(f"The results in {options.document} are up to date.")
 
 
 def _printed(options: argparse.Namespace) -> None:
-    from retrieval import printed, tables
     from retrieval.archive import open_archive
-    from retrieval.results import read_result
+    from retrieval.reports import tables
+    from retrieval.reports.results import read_result
+    from retrieval.studies import printed
 
     _require_writable(options.json)
     archive = open_archive(options.archive)
@@ -745,7 +751,8 @@ def _printed(options: argparse.Namespace) -> None:
 
 
 def _card(options: argparse.Namespace) -> None:
-    from retrieval import card, model
+    from retrieval import model
+    from retrieval.reports import card
 
     found = model.load(options.model)
     card.write(found)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retrieval.errors import EvaluationError
-from retrieval.results import read_file
+from retrieval.reports.results import read_file
 from retrieval.storage import Json
 
 TIME_LIMIT = 15 * 60.0  # seconds; thousands of stored cases take one minute

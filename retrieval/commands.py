@@ -26,10 +26,10 @@ def add_faithfulness(command: argparse.ArgumentParser) -> None:
 
 def faithfulness(options: argparse.Namespace, progress: Counter) -> Json:
     """Measure whether the maps of evidence tell the truth."""
-    from retrieval import faithfulness as study
     from retrieval.archive import open_archive
     from retrieval.datasets import read_folder
     from retrieval.sandbox import Decoder
+    from retrieval.studies import faithfulness as study
 
     archive = open_archive(options.archive)
     folder = read_folder(options.queries).split([options.split])
@@ -47,8 +47,8 @@ def faithfulness(options: argparse.Namespace, progress: Counter) -> Json:
 
 def faithfulness_lines(found: Json) -> list[str]:
     """What `faithfulness` prints."""
-    from retrieval.results import MAPS
-    from retrieval.tables import interval
+    from retrieval.reports.results import MAPS
+    from retrieval.reports.tables import interval
 
     lines = [
         f"{found['pairs']} pairs, split {', '.join(found['splits'])}; 95 % intervals over patients."
@@ -74,8 +74,8 @@ def add_refinement(command: argparse.ArgumentParser) -> None:
 
 def refinement(options: argparse.Namespace, progress: Counter) -> Json:
     """Measure what refining by two examples is worth."""
-    from retrieval import refinement as study
     from retrieval.archive import open_archive
+    from retrieval.studies import refinement as study
 
     archive = open_archive(options.archive)
     return study.measure(archive, archive.model(), options.split).json()
@@ -83,7 +83,7 @@ def refinement(options: argparse.Namespace, progress: Counter) -> Json:
 
 def refinement_lines(found: Json) -> list[str]:
     """What `refinement` prints."""
-    from retrieval.tables import interval
+    from retrieval.reports.tables import interval
 
     seen = found["queries_seen_in_training"]
     lines = [
@@ -108,10 +108,10 @@ def add_regions(command: argparse.ArgumentParser) -> None:
 
 def regions(options: argparse.Namespace, progress: Counter) -> Json:
     """Measure queries by region beside queries by whole picture."""
-    from retrieval import region_study as study
     from retrieval.archive import open_archive
     from retrieval.datasets import read_folder
     from retrieval.sandbox import Decoder
+    from retrieval.studies import region_study as study
 
     boxes = study.read_boxes(options.boxes or study.BOXES)
     archive = open_archive(options.archive)
@@ -130,7 +130,7 @@ def regions(options: argparse.Namespace, progress: Counter) -> Json:
 
 def regions_lines(found: Json) -> list[str]:
     """What `regions` prints."""
-    from retrieval.tables import interval
+    from retrieval.reports.tables import interval
 
     return [
         f"{found['queries']} boxed queries against {found['archive']['count']} cases, chance "
@@ -151,8 +151,8 @@ def add_sources(command: argparse.ArgumentParser) -> None:
 
 def sources(options: argparse.Namespace, progress: Counter) -> Json:
     """Measure queries by where they come from."""
-    from retrieval import sources as study
     from retrieval.archive import open_archive
+    from retrieval.studies import sources as study
 
     archive = open_archive(options.archive)
     return study.measure(archive, archive.model(), options.split).json()
@@ -160,7 +160,7 @@ def sources(options: argparse.Namespace, progress: Counter) -> Json:
 
 def sources_lines(found: Json) -> list[str]:
     """What `sources` prints."""
-    from retrieval.tables import sources_table
+    from retrieval.reports.tables import sources_table
 
     return [
         f"Split {found['split']} against {found['archive']['count']} cases; 95 % intervals over "
@@ -179,8 +179,8 @@ def add_tradeoff(command: argparse.ArgumentParser) -> None:
 
 def tradeoff(options: argparse.Namespace, progress: Counter) -> Json:
     """Measure what learned bits cost in likeness."""
-    from retrieval import tradeoff as study
     from retrieval.archive import open_archive
+    from retrieval.studies import tradeoff as study
 
     archive = open_archive(options.archive)
     return study.measure(archive, archive.model(), options.split, options.bits).json()
@@ -188,7 +188,7 @@ def tradeoff(options: argparse.Namespace, progress: Counter) -> Json:
 
 def tradeoff_lines(found: Json) -> list[str]:
     """What `tradeoff` prints."""
-    from retrieval.asking_tables import tradeoff_table
+    from retrieval.reports.asking_tables import tradeoff_table
 
     seen = found["queries_seen_in_training"]
     lines = [
@@ -212,10 +212,11 @@ def add_booklet(command: argparse.ArgumentParser) -> None:
 
 def booklet(options: argparse.Namespace, progress: Counter) -> Json:
     """Write the PDF of an evaluation, and its figures one by one."""
-    from retrieval import booklet as study
-    from retrieval import curves, storage
+    from retrieval import storage
     from retrieval.errors import EvaluationError
-    from retrieval.results import read_file
+    from retrieval.reports import booklet as study
+    from retrieval.reports import curves
+    from retrieval.reports.results import read_file
 
     result = read_file(options.result)
     changed = read_file(options.audit) if options.audit else None

@@ -90,8 +90,8 @@ class Plan:
     def recipe(self):
         """The whole recipe; SettingError for a value that no run can use."""
         from retrieval.encoder import spec_named
-        from retrieval.training import Recipe
-        from retrieval.transfer import TransferRecipe
+        from retrieval.training.siamese import Recipe
+        from retrieval.training.transfer import TransferRecipe
 
         kind = TransferRecipe if spec_named(self.encoder_name).pretrained else Recipe
         unknown = set(self.settings) - {known.name for known in fields(kind)}
@@ -202,10 +202,10 @@ def _read(
 def _learn(
     pictures: TrainingSet, out: Path, plan: Plan, progress: Callable[[str], Counter]
 ) -> Model:
-    from retrieval.checkpoints import drop_checkpoints
     from retrieval.encoder import spec_named
-    from retrieval.training import train
-    from retrieval.transfer import transfer
+    from retrieval.training.checkpoints import drop_checkpoints
+    from retrieval.training.siamese import train
+    from retrieval.training.transfer import transfer
 
     spec, recipe, first = spec_named(plan.encoder_name), plan.recipe(), plan.first_model()
     checkpoints = out.with_name(f"{out.name}.partial")

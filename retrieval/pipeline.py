@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval import archive as archives
-from retrieval import choices, evaluation, indexing, intake, lengths, similarity, storage, trust
+from retrieval import evaluation, indexing, intake, storage, trust
 from retrieval import model as models
 from retrieval.archive import Archive
-from retrieval.audit import Audit, audit
 from retrieval.calibration import Calibration
 from retrieval.datasets import Folder, read_folder
 from retrieval.disturbances import named
@@ -21,11 +20,13 @@ from retrieval.errors import ArchiveError, DataError, EvaluationError
 from retrieval.evaluation import Cases, Evaluation
 from retrieval.evidence import Evidence
 from retrieval.fitting import cross_fitted, fit
-from retrieval.lengths import Comparison
 from retrieval.model import ID_LENGTH, Model, recipe_id
 from retrieval.reliability import Reliability
 from retrieval.sandbox import Decoder
-from retrieval.similarity import Similarity
+from retrieval.studies import choices, lengths, similarity
+from retrieval.studies.audit import Audit, audit
+from retrieval.studies.lengths import Comparison
+from retrieval.studies.similarity import Similarity
 
 Counter = Callable[..., None]
 

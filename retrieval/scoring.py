@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from retrieval.metrics import wilson
-from retrieval.spreadsheet import as_csv
+from retrieval.reports.spreadsheet import as_csv
 from retrieval.teaching import Question
 
 CONFIDENCES = {

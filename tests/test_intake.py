@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from retrieval import intake, intake_evaluation, intake_fitting, poses
+from retrieval import intake, intake_fitting, poses
 from retrieval.datasets import read_folder
 from retrieval.errors import DataError, EvaluationError, ModelError
 from retrieval.intake import CLASSES, FAULTS, Gate
 from retrieval.intake_fitting import Rows, Source
+from retrieval.studies import intake_evaluation
 from tests import small
 
 WIDTH = 20

@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from retrieval import intake, intake_evaluation, intake_fitting, scans
+from retrieval import intake, intake_fitting, scans
 from retrieval.archive import open_archive
 from retrieval.encoder import SPECS, prepare
 from retrieval.intake import Gate
-from retrieval.intake_evaluation import AS_IS, WRONG
 from retrieval.lite import pool
 from retrieval.pipeline import verify
 from retrieval.poses import RIGHT
-from retrieval.results import INTAKE, read_result
+from retrieval.reports.results import INTAKE, read_result
+from retrieval.studies import intake_evaluation
+from retrieval.studies.intake_evaluation import AS_IS, WRONG
 from tests import strangers
 
 ROOT = Path(__file__).parents[1]

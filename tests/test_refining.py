@@ -5,10 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from retrieval import hamming, refinement
+from retrieval import hamming
 from retrieval.__main__ import main
 from retrieval.errors import EvaluationError, ModelMismatch, SearchError
 from retrieval.refining import Examples, Space, code_of
+from retrieval.studies import refinement
 
 
 @pytest.fixture(scope="module")

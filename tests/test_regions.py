@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from retrieval import region_study, scans
+from retrieval import scans
 from retrieval.__main__ import main
 from retrieval.errors import DataError, SearchError
 from retrieval.regions import Region
+from retrieval.studies import region_study
 
 
 @pytest.mark.parametrize(

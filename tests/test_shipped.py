@@ -7,10 +7,10 @@ import pytest
 
 from retrieval import scans
 from retrieval.archive import open_archive
-from retrieval.choices import sample_of_archive
-from retrieval.lengths import DRAWS, compare
 from retrieval.pipeline import evaluate_archive
-from retrieval.results import read_result
+from retrieval.reports.results import read_result
+from retrieval.studies.choices import sample_of_archive
+from retrieval.studies.lengths import DRAWS, compare
 
 PICTURES = Path(__file__).parents[2] / "shared" / "data"
 needs_pictures = pytest.mark.skipif(

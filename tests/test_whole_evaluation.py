@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from pages.common import words
-from retrieval import booklet, curves
 from retrieval.__main__ import main
 from retrieval.archive import open_archive
+from retrieval.reports import booklet, curves
 from tests.pages.visiting import at_page, control
 
 SHUFFLES = 300

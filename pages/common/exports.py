@@ -79,13 +79,13 @@ def _button(label: str, file: str, mime: str, made: partial[bytes]) -> None:
 def _report(
     title: str, about: Json, changed: Json | None, shorter: Json | None, size: str
 ) -> bytes:
-    from retrieval import booklet  # matplotlib loads only for this
+    from retrieval.reports import booklet  # matplotlib loads only for this
 
     return booklet.report(title, about, changed=changed, shorter=shorter, size=size)
 
 
 def _everything(about: Json) -> bytes:
-    from retrieval import curves
+    from retrieval.reports import curves
 
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
@@ -99,19 +99,19 @@ def _json(about: Json) -> bytes:
 
 
 def _figure(about: Json, key: str, kind: str) -> bytes:
-    from retrieval import curves, printing
+    from retrieval.reports import curves, printing
 
     return printing.as_bytes(curves.DRAWINGS[key](about), kind)
 
 
 def _drawn(drawing: str, found: Json, kind: str) -> bytes:
-    from retrieval import curves, printing
+    from retrieval.reports import curves, printing
 
     return printing.as_bytes(getattr(curves, drawing)(found), kind)
 
 
 def _table(about: Json, kind: str) -> bytes:
-    from retrieval import curves
+    from retrieval.reports import curves
 
     made = curves.as_csv if kind == "CSV" else curves.as_latex
     return made(curves.head_of(about), curves.rows_of(about))

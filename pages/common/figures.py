@@ -8,8 +8,8 @@ from typing import Any
 import streamlit as st
 
 from pages.common import measuring, phrases, shelf, words
-from retrieval import results
 from retrieval.archive import Archive
+from retrieval.reports import results
 
 PRINTED = "paper-printed"
 CURVE = range(5, 51)

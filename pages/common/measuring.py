@@ -10,10 +10,10 @@ from uuid import uuid4
 import streamlit as st
 
 from pages.common import words
-from retrieval import results
 from retrieval.apart import Run, evaluate_apart
 from retrieval.archive import Archive
 from retrieval.errors import EvaluationError
+from retrieval.reports import results
 from retrieval.storage import Json
 
 HERE, NOTE, VISIT, FRESH = "measured_here", "measuring_note", "measuring_visit", "measured_fresh"

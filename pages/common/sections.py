@@ -17,8 +17,10 @@ from pages.common import (
     words,
 )
 from pages.common.figures import Json, Report
-from retrieval import evaluation, leaks, prevalence, results, side_by_side
+from retrieval import evaluation
 from retrieval.archive import Archive
+from retrieval.reports import results
+from retrieval.studies import leaks, prevalence, side_by_side
 
 BY_LABEL, RECALL, CHANCES, ALIKE, CHANGED, BY_SOURCE = (
     "By label",

@@ -29,7 +29,7 @@ def show(rows: Sequence[Mapping[str, object]], name: str, alt: str) -> None:
 
 
 def _written(kind: str, rows: Sequence[Mapping[str, object]]) -> bytes:
-    from retrieval import curves  # matplotlib loads only for this
+    from retrieval.reports import curves  # matplotlib loads only for this
 
     made = curves.as_csv if kind == "CSV" else curves.as_latex
     return made(list(rows[0]), [tuple(str(cell) for cell in row.values()) for row in rows])

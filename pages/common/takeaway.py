@@ -103,7 +103,7 @@ def _examples(archive: Archive, examples: Examples) -> tuple[str, ...]:
 
 def _file(content: Content, kind: str, size: str) -> bytes:
     """A file, made when it is asked for, in memory."""
-    from retrieval.sheet import Line, Sheet  # matplotlib loads only for this
+    from retrieval.reports.sheet import Line, Sheet  # matplotlib loads only for this
 
     context, hits = content.context, content.context.hits
     lines = [

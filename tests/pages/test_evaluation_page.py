@@ -6,7 +6,7 @@ import re
 import pytest
 
 from pages.common import figures, words
-from retrieval import results
+from retrieval.reports import results
 from tests.pages.visiting import at_page, control
 
 

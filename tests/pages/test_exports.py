@@ -8,8 +8,10 @@ import pytest
 
 from pages.common import exports, sections, words
 from retrieval import archive as archives
-from retrieval import curves, evaluation, leaks, prevalence, results
-from retrieval.side_by_side import compare
+from retrieval import evaluation
+from retrieval.reports import curves, results
+from retrieval.studies import leaks, prevalence
+from retrieval.studies.side_by_side import compare
 from tests.pages.visiting import at_page, control
 
 

@@ -6,8 +6,8 @@ import time
 import pytest
 
 from pages.common import measuring, words
-from retrieval import results
 from retrieval.archive import open_archive
+from retrieval.reports import results
 from tests.pages.visiting import at_page, control, texts
 
 

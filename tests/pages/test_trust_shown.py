@@ -6,7 +6,7 @@ import pytest
 
 from pages.common import engine, figures, phrases, words
 from retrieval import archive as archives
-from retrieval import results
+from retrieval.reports import results
 from retrieval.trust import Answer
 from tests.pages.visiting import control, ranks, shipped_sample, started, texts, uploaded
 

@@ -1,0 +1,86 @@
+"""The evaluations that ship in assets/results, read back as they were written."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+
+from retrieval.errors import EvaluationError
+from retrieval.storage import Json, replace_json
+
+RESULTS = Path(__file__).resolve().parents[2] / "assets" / "results"
+LENGTHS = "lengths/"  # sub-folder of the comparisons of code lengths
+AUDITS = "audit/"  # of the answers to changed pictures
+SOURCES = "sources/"  # of queries by where they come from
+TRADEOFFS = "tradeoff/"  # of label against likeness
+SEEDS = "seeds/"  # of repetitions with other seeds, NAME-SEED
+FROZEN = "-frozen"  # ends the name of what was measured of features that nothing was taught
+INTAKE = "intake"  # of the input checks
+FAITHFUL = "faithfulness/"  # of the maps of evidence
+MAPS = {"exact": "by exact shares", "covering": "by covering"}  # as its tables call them
+REFINED = "refinement/"  # of lists refined by two examples
+REGIONS = "regions/"  # of queries by a boxed region
+KEPT = "RETRIEVAL_RESULTS"  # names the folder where a served app keeps what it measures
+PRINTED = "printed/"  # and of the paper's own queries
+
+
+def read_result(name: str) -> Json:
+    """A stored result by its name, such as lengths/NAME; EvaluationError if there is none."""
+    path = RESULTS / f"{name}.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise EvaluationError(
+            f"There is no stored result {name}; make it with --json {path.name}."
+        ) from None
+
+
+def read_file(path: Path) -> Json:
+    """A result from a file; EvaluationError if it holds none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = None
+    if not isinstance(found, dict):
+        raise EvaluationError(f"{path} cannot be read as a result; make it with evaluate --json.")
+    return found
+
+
+def stored() -> list[str]:
+    """Names of the stored evaluations, sorted."""
+    return sorted(path.stem for path in RESULTS.glob("*.json"))
+
+
+def keep(found: Json) -> None:
+    """Write an evaluation to the folder for such, if one is named, in place of an earlier one."""
+    if folder := os.environ.get(KEPT):
+        file = f"{found['archive']['id']}-{found['protocol']}.json"
+        replace_json(Path(folder) / file, found)
+
+
+def kept(archive_id: str) -> list[Json]:
+    """The evaluations of an archive that were kept, by protocol; damaged ones are passed over."""
+    folder = os.environ.get(KEPT)
+    paths = sorted(Path(folder).glob(f"{archive_id}-*.json")) if folder else []
+    found = []
+    for path in paths:
+        with contextlib.suppress(EvaluationError):
+            found.append(read_file(path))
+    return found
+
+
+def seeds(name: str) -> list[str]:
+    """Names of the stored repetitions of an evaluation with other seeds, sorted."""
+    return sorted(f"{SEEDS}{path.stem}" for path in (RESULTS / SEEDS).glob(f"{name}-[0-9]*.json"))
+
+
+def within(folder: str) -> list[str]:
+    """Names of the results stored in a sub-folder, such as `REGIONS`, sorted."""
+    return sorted(f"{folder}{path.stem}" for path in (RESULTS / folder).glob("*.json"))
+
+
+def audits() -> list[str]:
+    """Names of the stored audits of changed pictures, sorted."""
+    return within(AUDITS)
