@@ -23,21 +23,31 @@ if TYPE_CHECKING:
     from retrieval.scans import Scan
 
 TRAINING_SETTINGS = {  # fields of a recipe -> how the command line takes them
-    "seed": {"type": int},
-    "epochs": {"type": int},
-    "batch": {"type": int},
-    "learning_rate": {"type": float},
-    "unchanged": {"type": float},
-    "stretch": {"type": float},
-    "texture": {"type": float},
+    "seed": {"type": int, "help": "of everything that is drawn (default: 0)"},
+    "epochs": {"type": int, "help": "passes over the pictures (default: paper 24, lite 8)"},
+    "batch": {"type": int, "help": "pictures a step (default: 32)"},
+    "learning_rate": {"type": float, "help": "(default: paper 0.0003, lite 0.0002)"},
+    "unchanged": {
+        "type": float,
+        "help": "lite: share of the copies that stay as the picture is (default: 0.3)",
+    },
+    "stretch": {
+        "type": float,
+        "help": "lite: how many times as wide as high a changed crop may be, or as high as wide "
+        "(default: 1.18)",
+    },
+    "texture": {
+        "type": float,
+        "help": "lite: share of the copies that get another sharpness and grain (default: 0)",
+    },
     "lessons": {
         "type": int,
-        "help": "passes before the labels in which the paper's network learns from ImageNet's",
+        "help": "paper: passes before the labels, to learn from ImageNet's network (default: 0)",
     },
     "instance": {
         "type": float,
-        "help": "weight of a picture's likeness to its changed copy, beside its label; for the "
-        "paper's network two-fold contrast in place of pairs (0)",
+        "help": "weight of a picture's likeness to its changed copy, beside its label (default: "
+        "lite 0.3; paper 0, which is the paper's pairs; more is two-fold contrast)",
     },
     "mild": {
         "action": "store_true",
@@ -78,8 +88,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1
 
 
+class _Version(argparse.Action):
+    """Prints the code's id, which results carry, and ends; it is computed for nothing else."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from retrieval.reports.results import code_id
+
+        print(f"code {code_id()}")
+        parser.exit()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m retrieval", description=__doc__.split("\n")[0])
+    parser.add_argument("--version", action=_Version, nargs=0, help="print which code this is")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     def command(run: Callable[[argparse.Namespace], int | None], text: str):
@@ -225,10 +246,16 @@ def _add_training(command: argparse.ArgumentParser, out: str) -> None:
     command.add_argument("--out", type=Path, required=True, help=out)
     command.add_argument("--split", type=_words, help="splits to fit on (default: train)")
     names = "paper, or small; lite or lite-inner (pretrained)"
-    command.add_argument("--encoder", default="paper", help=names)
-    command.add_argument("--bits", type=int, default=64, help="code length, a multiple of 8")
-    command.add_argument("--criterion", default="MID", help="mRMR criterion: MID, MIQ or FCQ")
-    command.add_argument("--modality", default="CT", choices=("CT", "X-ray"))
+    command.add_argument("--encoder", default="paper", help=f"{names} (default: paper)")
+    command.add_argument(
+        "--bits", type=int, default=64, help="code length, a multiple of 8 (default: 64)"
+    )
+    command.add_argument(
+        "--criterion", default="MID", help="of mRMR: MID, MIQ or FCQ (default: MID)"
+    )
+    command.add_argument(
+        "--modality", default="CT", choices=("CT", "X-ray"), help="what it shows (default: CT)"
+    )
     command.add_argument("--start", default="", help="full model whose weights to begin with")
     command.add_argument(
         "--beside", type=Path, metavar="FOLDER", help="more pictures, without labels, for --lessons"
@@ -304,10 +331,10 @@ def _require_writable(path: Path | None) -> None:
 
 
 def _write_json(path: Path | None, found: dict[str, Any]) -> None:
-    from retrieval import storage
+    from retrieval.reports import results
 
     if path is not None:
-        storage.replace_json(path, found)
+        results.write_result(path, found)
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -456,6 +483,7 @@ def _search(options: argparse.Namespace) -> None:
         print(warning, file=sys.stderr)
     for hit in found.hits:
         note = "  identical picture" if hit.identical else "  tied" if hit.tied else ""
+        note += f"  ({hit.entry.note})" if hit.entry.note else ""
         print(
             f"{hit.rank:3}  {hit.distance:3} of {hit.bits} bits  {hit.entry.label:14} "
             f"{hit.entry.id}  {hit.entry.patient_id}  {hit.entry.file}{note}"
@@ -664,18 +692,25 @@ def _sample(options: argparse.Namespace) -> None:
     print(f"Written to {options.out}.")
 
 
-def _intake_check(options: argparse.Namespace) -> None:
+def _intake_check(options: argparse.Namespace) -> int:
     from retrieval.intake import Gate
 
     gate = Gate.load()
+    unread = 0
     with _decoder() as decoder:
         for path in options.files:
-            found = gate.check(decoder.read(path).pixels)
+            try:
+                found = gate.check(decoder.read(path).pixels)
+            except RetrievalError as error:  # the others are still to be looked at
+                unread += 1
+                print(" ".join(str(error).split()), file=sys.stderr)
+                continue
             if options.json:
                 print(json.dumps({"file": str(path), **found.json()}), flush=True)
             else:
                 words = [f"{path}: {found.kind or 'neither kind'}.", *found.warnings()]
                 print(" ".join(words), flush=True)
+    return 1 if unread else 0
 
 
 def _intake_fit(options: argparse.Namespace) -> None:

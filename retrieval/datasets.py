@@ -5,16 +5,17 @@ known `patient_id`, `split`, `subtype`, `source` or `source_group`, `doi` and
 `note`; others are ignored) or, without one, by a sub-folder per label.
 """
 
+import contextlib
 import csv
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from retrieval.errors import DataError, PatientOverlap
+from retrieval.signatures import kind_of
 
 TABLE_NAME = "images.csv"
 UNUSED = "unused"
@@ -87,13 +88,16 @@ def read_folder(root: Path) -> Folder:
 
 
 def pictures_below(root: Path) -> list[Path]:
-    """Every picture below a folder, in order; no table and no label is needed."""
+    """Every picture below a folder, in order; no table and no label is needed.
+
+    A file whose name says nothing is one if it begins as DICOM files do.
+    """
     if not os.path.isdir(root):
         raise DataError(f"{root} is not a folder; name a folder with pictures.")
     files = sorted(
         path
         for path in root.rglob("*")
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+        if not path.name.startswith(".") and path.is_file() and _is_picture(path)
     )
     if not files:
         raise DataError(f"{root} has no pictures; name a folder with some.")
@@ -103,19 +107,24 @@ def pictures_below(root: Path) -> list[Path]:
 def unlabelled_pictures(root: Path) -> list[Path]:
     """Every picture below a folder that may be learned from without a label.
 
-    DataError for a folder whose table names splits: which of its pictures are kept for a test, or
-    are of the patients of a test, would be ignored.
+    DataError where a table that names splits stands in the folder, below or above it: which of
+    its pictures are kept for a test, or are of the patients of a test, would be ignored.
     """
-    table = _table_of(root) if os.path.isdir(root) else None
-    if table is not None:
-        with _opened(table) as (header, _):
-            has_splits = "split" in header
-        if has_splits:
+    files = pictures_below(root)
+    above = [folder / TABLE_NAME for folder in root.resolve().parents]  # not all may be listed
+    inside = [_table_of(folder) for folder in (root, *root.rglob("*/"))]
+    for table in (*inside, *above):
+        if table is not None and os.path.isfile(table) and _names_splits(table):
             raise DataError(
                 f"{table} names splits, which pictures without labels have none of; name a folder "
                 "of pictures that nothing is ever tested on."
             )
-    return pictures_below(root)
+    return files
+
+
+def _names_splits(table: Path) -> bool:
+    with _opened(table) as (header, _):
+        return "split" in header
 
 
 def _table_of(root: Path) -> Path | None:
@@ -150,7 +159,7 @@ def _rows(table: Path) -> Iterator[tuple[int, Row]]:
                 yield reader.line_num, _row(table, reader.line_num, header, cells)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _opened(table: Path) -> Iterator[tuple[list[str], Any]]:
     """The names of a table's columns in small letters, and a reader of its other lines."""
     try:
@@ -304,6 +313,14 @@ def _visible(folder: Path) -> list[Path]:
 def _is_file(path: Path) -> bool:
     # Unlike Path.is_file, this answers for names too long or too odd for the file system.
     return os.path.isfile(path)
+
+
+def _is_picture(path: Path) -> bool:
+    if path.suffix.lower() in SUFFIXES:
+        return True
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        return _looks_like_picture(path) and kind_of(file.read(132)) == "DICOM"
+    return False
 
 
 def _looks_like_picture(path: Path) -> bool:

@@ -7,7 +7,7 @@ stand behind the same call: they give features by a last linear layer, `full`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,8 +58,8 @@ SPECS = {
 }
 CHANNELS = (32, 32, 64, 128)  # of the paper's four convolutions
 KERNEL = 5
-# The last map's positions lie STEP pixels apart, each sees REACH pixels either way, and the
-# first one's middle is at FIRST: what four such convolutions and three halvings come to.
+# The last map's positions lie STEP pixels apart, each sees REACH pixels in height and width, and
+# the first one's middle is at FIRST: what four such convolutions and three halvings come to.
 STEP, REACH, FIRST = 8, 68, 33.5
 
 
@@ -107,14 +107,6 @@ class PaperNetwork(nn.Module):
         maps = self.stages(picture)[0]  # (128, h, w)
         weights = (coefficients @ self.full.weight).view(maps.shape)
         return (maps * weights).sum(dim=0), coefficients @ self.full.bias
-
-    def layer_outputs(self, picture: Tensor) -> Iterator[tuple[str, tuple[int, ...]]]:
-        """Name and output shape of each of the 13 layers, the input first."""
-        yield "Input", tuple(picture.shape[1:])
-        for stage in self.stages:
-            picture = stage(picture)
-            yield type(stage).__name__, tuple(picture.shape[1:])
-        yield "Linear", tuple(self.full(picture.flatten(1)).shape[1:])
 
 
 Network = PaperNetwork | LiteNetwork

@@ -205,7 +205,7 @@ def evaluate_against(
         archive_id=archive.id,
         archive_count=len(gallery),
         model_id=model.id,
-        seen=sum(model.saw(sha256) for sha256 in queries.sha256.tolist()),
+        seen=int(model.saw_each(queries.sha256).sum()),
         bits=gallery.codes.shape[1] * 8,
         overall=overall,
         per_label=per_label,
@@ -266,7 +266,7 @@ def _refuse_leaks(gallery: Cases, queries: Cases, model: Model) -> None:
             f"{len(same)} pictures stand both among the queries and, under another patient, in "
             f"the archive, first {same[0][:16]}; give them one patient_id or leave them out."
         )
-    seen = sum(model.saw(sha256) for sha256 in queries.sha256.tolist())
+    seen = int(model.saw_each(queries.sha256).sum())
     if seen:
         raise EvaluationError(
             f"The model was trained on {seen} of the queries; the official protocol needs "
@@ -385,7 +385,7 @@ def _curves_of_groups(
 
 
 def _curves(values: Floats, chance: Floats, patients: Strings) -> Curves:
-    figures = np.stack(bootstrap_interval(values, patients))  # (3, 5 * DEPTH + 1)
+    figures = bootstrap_interval(values, patients)  # (3, 5 * DEPTH + 1)
     at_k = {
         name: figures[:, place * DEPTH : (place + 1) * DEPTH] for place, name in enumerate(FIGURES)
     }

@@ -15,7 +15,7 @@ from scipy.optimize import minimize_scalar
 from retrieval.calibration import QUANTILES, Calibration, log_chances, neighbourhood, prevalence
 from retrieval.errors import EvaluationError
 from retrieval.evidence import Evidence, mean_nearest
-from retrieval.metrics import Floats, bootstrap_interval
+from retrieval.metrics import Floats, interval_of
 from retrieval.reliability import log_loss
 
 # Smaller temperatures look at fewer cases. That the choice starts at 0.05 follows from COVID-CT's
@@ -39,7 +39,7 @@ def fit(evidence: Evidence, archive_id: str = "") -> Calibration:
     tables = evidence.histograms
     plain = log_loss(prevalence(tables), evidence.truth)
     gain = plain - log_loss(cross_fitted(evidence), evidence.truth)
-    informative = bool(bootstrap_interval(gain[:, None], evidence.patients)[1][0] > 0)
+    informative = bool(interval_of(gain, evidence.patients)[1] > 0)
     temperature, slope = _fit_two(evidence) if informative else (TEMPERATURES[-1], 0.0)
     largest = np.exp(log_chances(*neighbourhood(tables, temperature), slope)).max(axis=1)
     edge = np.quantile(largest, 1 - COVERAGE, method="lower")

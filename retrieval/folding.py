@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from retrieval.hashing import Codes
 from retrieval.hits import Hit, Hits
@@ -53,9 +54,9 @@ def fold(hits: Hits, codes: Codes) -> list[Group]:
     return groups
 
 
-def nearly_identical(distance: int, bits: int) -> bool:
-    """Whether codes that differ in so many bits are all but the same."""
-    return distance <= bits * NEARLY_IDENTICAL
+def nearly_identical(distance: int | npt.NDArray[np.integer], bits: int) -> npt.NDArray[np.bool_]:
+    """Whether codes that differ in so many bits are all but the same: as many answers."""
+    return np.asarray(distance) <= bits * NEARLY_IDENTICAL
 
 
 def _repeated(hit: Hit, groups: Sequence[Group], codes: Codes) -> int | None:

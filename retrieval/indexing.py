@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -136,7 +137,7 @@ def remove(where: Path, ids: Iterable[str]) -> Archive:
         entries = archive.catalogue.entries()
         left = [entry for entry, keep in zip(entries, kept, strict=True) if keep]
         smaller = _rewrite(archive, archive.codes[kept], archive.features[kept], left)
-        _drop_copies(archive, [e for e in entries if e.id in unwanted], left)
+        _drop_copies(smaller)
         return smaller
 
 
@@ -200,7 +201,10 @@ def _calibration_writer(archive: Archive, calibration: Calibration) -> dict[str,
 
 @contextmanager
 def _changing(where: Path) -> Iterator[Archive]:
-    """The newest state of an archive, held so that nobody else changes it meanwhile."""
+    """The newest state of an archive, held so that nobody else changes it meanwhile.
+
+    Copies that an earlier change left behind when it was stopped go first.
+    """
     folder = archives.open_archive(where).folder
     if archives.is_shipped(folder):
         raise ArchiveError(
@@ -208,7 +212,9 @@ def _changing(where: Path) -> Iterator[Archive]:
             "index a folder of your own and change that."
         )
     with storage.locked(folder):
-        yield archives.open_archive(folder)
+        newest = archives.open_archive(folder)
+        _drop_copies(newest)
+        yield newest
 
 
 def _entries(folder: Folder, checksums: Sequence[str], *, copied: bool) -> list[Entry]:
@@ -260,6 +266,9 @@ def _refuse_known(archive: Archive, files: Sequence[Path], checksums: Sequence[s
         seen.add(sha256)
 
 
+OWN_COPY = re.compile(rf"[0-9a-f]{{{ID_LENGTH}}}\.png")
+
+
 def _copy_name(sha256: str) -> str:
     return f"{sha256[:ID_LENGTH]}.png"
 
@@ -271,15 +280,15 @@ def _keep_copy(archive: Path, scan: Scan) -> None:
     storage.replace_bytes(folder / _copy_name(scan.sha256), scan.png())
 
 
-def _drop_copies(archive: Archive, removed: Sequence[Entry], left: Sequence[Entry]) -> None:
-    """Delete the archive's own copies of removed cases, and nothing that is not its own."""
+def _drop_copies(archive: Archive) -> None:
+    """Delete the archive's own copies of cases that it does not hold, and nothing else."""
     folder = archive.folder / archives.COPIES
-    if folder.is_symlink():
+    if folder.is_symlink() or not folder.is_dir():
         return
-    used = {entry.file for entry in left}
-    for entry in removed:
-        if entry.file == _copy_name(entry.sha256) and entry.file not in used:
-            (folder / entry.file).unlink(missing_ok=True)
+    used = set(archive.catalogue.column("file").tolist())
+    for path in folder.iterdir():
+        if OWN_COPY.fullmatch(path.name) and path.name not in used:
+            path.unlink(missing_ok=True)
 
 
 def _require_same_features(archive: Archive, model: Model) -> None:

@@ -15,12 +15,12 @@ ROUNDS = 50
 
 
 def projection(
-    values: npt.NDArray[np.floating], bits: int, *, seed: int = 0
+    values: npt.NDArray[np.floating], bits: int, *, seed: int
 ) -> npt.NDArray[np.float32]:
     """A matrix (bits, d) for centred values (n, d): bits are the signs of values @ matrix.T.
 
-    With fewer pictures than bits there are too few components, and random
-    directions take their place.
+    `seed` draws the rotation that the rounds begin with. With fewer pictures than bits there
+    are too few components, and random directions take their place.
     """
     random = np.random.default_rng(seed)
     centred = np.asarray(values, dtype=np.float64)

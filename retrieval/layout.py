@@ -38,7 +38,12 @@ def layout(codes: Codes, *, seed: int = 0) -> Points:
 
 
 def kept(codes: Codes, points: Points, *, k: int = NEAREST) -> float:
-    """Share of each case's k nearest on the map that lie within its k-th distance by code."""
+    """Share of each case's k nearest on the map that lie within its k-th distance by code.
+
+    A case alone has no neighbours to lose: 1.
+    """
+    if len(codes) < 2:
+        return 1.0
     k = min(k, len(codes) - 1)
     found = []
     for row in range(len(codes)):

@@ -28,6 +28,7 @@ from retrieval.evaluation import Cases, Evaluation
 from retrieval.evidence import Evidence
 from retrieval.hashing import Codes
 from retrieval.model import ID_LENGTH, Model
+from retrieval.reports.results import write_result
 from retrieval.sandbox import Decoder
 
 CROSS_FITTED = "cross-fitted"
@@ -296,7 +297,7 @@ def cross_fit(
         codes = model.codes(_encoded(model, pictures, progress(f"Fold {number}, encoded")))
         parts.append((codes, np.flatnonzero(fold == number), np.flatnonzero(fold != number)))
     result, evidence = _measured(pictures, parts), _evidence(pictures, parts, plan)
-    storage.replace_json(out / RESULT, result.json())
+    write_result(out / RESULT, result.json())
     evidence.save(out / EVIDENCE)
     return result, evidence
 

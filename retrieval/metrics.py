@@ -157,8 +157,8 @@ def _log_choose(n: int, k: npt.NDArray[np.float64] | np.float64) -> Floats:
 
 def bootstrap_interval(
     values: Floats, groups: npt.NDArray[np.generic], *, seed: int = 0, rounds: int = 2000
-) -> tuple[Floats, Floats, Floats]:
-    """Mean of values (queries, figures) and its 95 % interval over patients: three (figures,).
+) -> Floats:
+    """Mean of values (queries, figures) and its 95 % interval over patients: (3, figures).
 
     Whole patients are drawn with replacement, since slices of one patient
     succeed and fail together.
@@ -170,7 +170,13 @@ def bootstrap_interval(
     means = (drawn @ sums) / (drawn @ count)[:, None]
     low, high = np.percentile(means, [2.5, 97.5], axis=0)
     mean = values.mean(axis=0)
-    return mean, np.minimum(low, mean), np.maximum(high, mean)  # sums differ in the last digit
+    # Sums differ in the last digit.
+    return np.stack([mean, np.minimum(low, mean), np.maximum(high, mean)])
+
+
+def interval_of(values: Floats, groups: npt.NDArray[np.generic]) -> Floats:
+    """`bootstrap_interval` of one figure of each query, (queries,): (3,)."""
+    return bootstrap_interval(values[:, None], groups)[:, 0]
 
 
 def balanced_interval(
@@ -183,8 +189,9 @@ def balanced_interval(
 ) -> Floats:
     """Mean over the labels of the mean of values (queries,), and its 95 % interval: (3,).
 
-    A list that is the same for every query scores 1 / labels for P@k, however unequal the
-    labels are in queries and archive; the plain mean gives it the share of the commoner.
+    A list that is the same for every query scores 1 / labels for P@k where every label of the
+    archive is asked for, however unequal the labels are in queries and archive; the plain mean
+    gives it the share of the commoner.
     """
     patient, drawn = patient_draws(groups, seed=seed, rounds=rounds)
     names, label = np.unique(labels, return_inverse=True)
@@ -218,7 +225,7 @@ def figure(column: Floats) -> dict[str, float]:
 
 def paired_difference(
     changed: Floats, unchanged: Floats, groups: npt.NDArray[np.generic]
-) -> tuple[Floats, Floats, Floats]:
+) -> Floats:
     """Mean of changed - unchanged, each (queries, figures), and its interval as above.
 
     Both are figures of the same queries: what makes a query hard falls out of the difference.

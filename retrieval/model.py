@@ -134,6 +134,10 @@ class Model:
         """Whether the picture with this pixel checksum was trained on."""
         return sha256[:ID_LENGTH] in self.trained_on
 
+    def saw_each(self, sha256: npt.NDArray[np.str_]) -> npt.NDArray[np.bool_]:
+        """`saw` of every one of (n,) checksums."""
+        return np.array([self.saw(one) for one in sha256.tolist()], dtype=bool)
+
 
 def half_precision(features: npt.NDArray[np.float32]) -> Features:
     """Features as they are stored; ModelError if some are not finite numbers."""

@@ -81,8 +81,8 @@ def fit_on_evidence(archive: Archive, evidence: Evidence) -> tuple[Calibration, 
             f"The evidence has codes of {evidence.bits} bits and archive {archive.name} of "
             f"{archive.bits}; cross-fit with the same --bits."
         )
-    about = archive.model().about
-    training = about["training"]
+    model = archive.model()
+    about, training = model.about, model.about["training"]
     made = recipe_id(
         about["encoder"],
         about["criterion"],
@@ -109,6 +109,12 @@ def fit_on_evidence(archive: Archive, evidence: Evidence) -> tuple[Calibration, 
         raise EvaluationError(
             "Some of the evidence comes from the archive's test split, on which nothing may be "
             "fitted; cross-fit the other splits."
+        )
+    seen = model.trained_on
+    if training.get("start") or not seen.issuperset(evidence.pictures.tolist()):
+        raise EvaluationError(
+            f"Archive {archive.name}'s model began with another one, or was not trained on all "
+            "pictures of the evidence; cross-fit what it was trained on, from the beginning."
         )
     return _fitted(archive, evidence)
 

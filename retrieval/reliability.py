@@ -101,7 +101,7 @@ def measure(
         "brier": brier(chances, truth),
         "brier_of_shares": brier(shares, truth),
     }
-    figures = np.stack(bootstrap_interval(np.stack(list(scores.values()), axis=1), patients))
+    figures = bootstrap_interval(np.stack(list(scores.values()), axis=1), patients)
     places = np.arange(1, len(truth) + 1) / len(truth)
     kept = answered_mean(largest(chances), precision, np.append(COVERAGES, places))
     return Reliability(

@@ -76,7 +76,7 @@ class Pool:
         return cls(
             archive,
             np.array(kept, dtype=np.intp),
-            np.array([not model.saw(entry.sha256) for entry in chosen], dtype=bool),
+            ~model.saw_each(np.array([entry.sha256 for entry in chosen], dtype=str)),
             np.array([entry.label for entry in chosen], dtype=str),
             np.array([entry.patient_id for entry in chosen], dtype=str),
         )
@@ -105,10 +105,11 @@ def session(pool: Pool, kind: str, *, seed: int, count: int) -> tuple[Question, 
         raise SettingError(f"A session has 1 to {MOST} questions and a seed from 0 to {2**32 - 1}.")
     random = np.random.default_rng((seed, KINDS.index(kind)))
     make = {"unknown": _unknown, "look-alikes": _look_alikes, "odd-one-out": _odd_one_out}[kind]
-    questions = []
+    questions: list[Question] = []
     for place in _candidates(pool, kind, random):
         question = make(pool, place, random)
-        if question is not None:
+        asked = [set(other.shown) for other in questions]  # two cases may be each other's nearest
+        if question is not None and set(question.shown) not in asked:
             questions.append(question)
         if len(questions) == count:
             break

@@ -99,11 +99,9 @@ def withheld(
         return TRAINED_ON
     if archive.catalogue.positions_of(sha256):
         return ARCHIVED
-    nearest = int(distance.min())
-    if nearly_identical(nearest, archive.bits):
-        rows = np.flatnonzero(distance == nearest).tolist()
-        if any(model.saw(entry.sha256) for entry in archive.catalogue.entries(rows)):
-            return NEAR_TRAINED
+    near = np.flatnonzero(nearly_identical(distance, archive.bits)).tolist()
+    if any(model.saw(entry.sha256) for entry in archive.catalogue.entries(near)):
+        return NEAR_TRAINED
     if unlike:
         return UNLIKE
     return STRANGE if strange else ""
@@ -183,7 +181,7 @@ def measured(gallery: Cases, queries: Cases, model: Model, archive: Archive) -> 
     calibration = archive.calibration
     if calibration is None or calibration.bits != gallery.codes.shape[1] * 8:
         return None
-    unseen = np.array([not model.saw(sha256) for sha256 in queries.sha256.tolist()])
+    unseen = ~model.saw_each(queries.sha256)
     if not unseen.any():
         return None
     evidence = evidence_of(gallery, queries.take(unseen))

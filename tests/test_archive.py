@@ -342,6 +342,31 @@ def test_remove_deletes_nothing_that_is_not_the_archives_own(own, folder, tmp_pa
     assert (folder.root / linked.file).is_file()
 
 
+def test_a_removal_stopped_half_way_leaves_no_picture_behind(own, tmp_path, monkeypatch):
+    file = tmp_path / "new.png"
+    Image.fromarray(small.picture("disk", 901)).save(file)
+    larger = indexing.add(own.folder, [file], "disk")
+    entry = next(e for e in larger.catalogue.entries() if e.source == "added")
+    copy = larger.picture(entry)
+    (copy.parent / "mine.png").write_bytes(b"not the archive's")
+    with monkeypatch.context() as stopped:
+        stopped.setattr(indexing, "_rewrite", interrupted_after(indexing._rewrite))
+        with pytest.raises(KeyboardInterrupt):
+            indexing.remove(own.folder, [entry.id])
+    assert copy.is_file()
+    with pytest.raises(ArchiveError, match="has no case"):  # it did leave the archive
+        indexing.remove(own.folder, [entry.id])
+    assert [path.name for path in copy.parent.iterdir()] == ["mine.png"]
+
+
+def interrupted_after(work):
+    def stop(*arguments):
+        work(*arguments)
+        raise KeyboardInterrupt
+
+    return stop
+
+
 def test_a_folder_whose_pictures_are_all_unused_is_refused(model, tmp_path):
     root = tmp_path / "unused"
     root.mkdir()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -269,3 +270,21 @@ def test_help_names_every_command():
     for name in ("train", "index", "add", "remove", "search", "inspect", "evaluate", "lengths",
                  "audit", "crossfit", "calibrate", "download", "verify", "bench"):  # fmt: skip
         assert name in text
+
+
+def test_the_defaults_that_help_names_are_those_of_the_recipes():
+    """`train --help` cannot import the recipes: they would load torch."""
+    from retrieval.__main__ import TRAINING_SETTINGS
+    from retrieval.training.siamese import Recipe
+    from retrieval.training.transfer import TransferRecipe
+
+    for name, how in TRAINING_SETTINGS.items():
+        said = re.search(r"default: (.*?)\)", how["help"])
+        if how.get("action") == "store_true":
+            assert getattr(Recipe(), name) is False
+            continue
+        values = dict(re.findall(r"(paper |lite |)([\d.]+)", said[1].replace(",", "")))
+        both = values.get("")
+        for kind, recipe in (("paper ", Recipe()), ("lite ", TransferRecipe())):
+            if hasattr(recipe, name):
+                assert float(values.get(kind, both)) == getattr(recipe, name), name

@@ -28,8 +28,15 @@ TABLE = [
 
 def test_thirteen_layers_of_the_paper():
     network = PaperNetwork(spec_named("paper"), rows=512)
+    picture = torch.zeros(1, 1, 335, 580)
+    found = [("Input", tuple(picture.shape[1:]))]
     with torch.inference_mode():
-        assert list(network.layer_outputs(torch.zeros(1, 1, 335, 580))) == TABLE
+        wanted = network(picture)
+        for stage in [*network.stages, network.full]:
+            picture = stage(picture.flatten(1) if stage is network.full else picture)
+            found.append((type(stage).__name__, tuple(picture.shape[1:])))
+    assert found == TABLE
+    assert torch.equal(picture, wanted)  # and nothing else stands between scan and features
     sizes = [tuple(stage.weight.shape) for stage in network.stages if hasattr(stage, "weight")]
     assert sizes == [(32, 1, 5, 5), (32, 32, 5, 5), (64, 32, 5, 5), (128, 64, 5, 5)]
     assert tuple(network.full.weight.shape) == (512, 282_880)

@@ -126,12 +126,14 @@ def test_the_stored_figures_are_good_enough():
 def test_the_command_says_what_a_picture_looks_like(tmp_path):
     archive = open_archive("sample-ct")
     entry = next(iter(archive.catalogue.entries([0])))
-    command = [sys.executable, "-m", "retrieval", "intake", "check", archive.picture(entry)]
-    done = subprocess.run([*command, "--json"], cwd=ROOT, capture_output=True, text=True)
+    command = [sys.executable, "-m", "retrieval", "intake", "check"]
+    picture = archive.picture(entry)
+    done = subprocess.run([*command, picture, "--json"], cwd=ROOT, capture_output=True, text=True)
     found = json.loads(done.stdout)
     assert found["kind"] == "CT" and not found["inverted"] and done.returncode == 0
     (tmp_path / "x.png").write_bytes(b"no picture")
-    done = subprocess.run([*command, tmp_path / "x.png"], cwd=ROOT, capture_output=True, text=True)
+    both = [*command, tmp_path / "x.png", picture]  # the second is looked at all the same
+    done = subprocess.run(both, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1 and done.stdout.endswith(": CT.\n")
     assert "Traceback" not in done.stderr and done.stderr.startswith("x.png: ")
 

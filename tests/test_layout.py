@@ -44,6 +44,12 @@ def test_a_large_archive_is_made_without_a_map(folder, model, tmp_path, monkeypa
         indexing.lay_out(large.folder)
 
 
+def test_a_case_alone_has_a_map_of_itself(own, capsys):
+    indexing.remove(own.folder, own.catalogue.column("id").tolist()[1:])
+    assert main(["layout", str(own.folder)]) == 0
+    assert "1 case" in capsys.readouterr().out
+
+
 def test_shipped_archives_stay_as_they_are(capsys):
     assert main(["layout", "sample-ct"]) == 1
     assert "comes with the project" in capsys.readouterr().err

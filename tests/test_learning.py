@@ -160,6 +160,11 @@ def test_what_is_kept_for_a_test_does_not_teach_beside(root, tmp_path):
             learning.train_model(
                 root, tmp_path / "next", replace(plan, beside=beside), progress=unread
             )
+    above = tmp_path / "above"
+    shutil.copytree(root, above / "deeper")
+    for beside in (root / "images", above):  # the table above the pictures, and below the folder
+        with pytest.raises(DataError, match="names splits"):
+            learning._read(root, ["train"], quiet, beside)
     copies = tmp_path / "copies"
     shutil.copytree(root / "images", copies)
     (copies / "._x.png").write_text("what a desktop leaves behind")

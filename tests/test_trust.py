@@ -385,7 +385,8 @@ def test_evidence_of_cross_fitting_calibrates_too(world, tmp_path):
     """As if each query had been asked of its own fold's model."""
     archive = open_archive(world / "archive")
     cases = cases_of_archive(archive, archive.model())
-    fitting, test = cases.take(cases.splits != "test"), cases.take(cases.splits == "test")
+    fitting = cases.take(archive.model().saw_each(cases.sha256))
+    test = cases.take(cases.splits == "test")
     evidence = trust.evidence_of(fitting, fitting)
     evidence.save(tmp_path / "evidence.npz")
     options = {"evidence": tmp_path / "evidence.npz", "progress": quiet}
@@ -396,6 +397,10 @@ def test_evidence_of_cross_fitting_calibrates_too(world, tmp_path):
         pipeline.calibrate(str(world / "archive"), None, out=tmp_path / "other", **options)
     trust.evidence_of(fitting, test).save(tmp_path / "evidence.npz")
     with pytest.raises(EvaluationError, match="comes from the archive's test split"):
+        pipeline.calibrate(str(world / "archive"), None, out=tmp_path / "other", **options)
+    unseen = cases.take(cases.splits != "test")
+    trust.evidence_of(unseen, unseen).save(tmp_path / "evidence.npz")
+    with pytest.raises(EvaluationError, match="was not trained on all"):
         pipeline.calibrate(str(world / "archive"), None, out=tmp_path / "other", **options)
     (tmp_path / "evidence.npz").write_bytes(b"nothing")
     with pytest.raises(EvaluationError, match="holds no evidence"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -10,7 +11,8 @@ from pathlib import Path
 from retrieval.errors import EvaluationError
 from retrieval.storage import Json, replace_json
 
-RESULTS = Path(__file__).resolve().parents[2] / "assets" / "results"
+PACKAGE = Path(__file__).resolve().parents[1]
+RESULTS = PACKAGE.parent / "assets" / "results"
 LENGTHS = "lengths/"  # sub-folder of the comparisons of code lengths
 AUDITS = "audit/"  # of the answers to changed pictures
 SOURCES = "sources/"  # of queries by where they come from
@@ -22,8 +24,26 @@ FAITHFUL = "faithfulness/"  # of the maps of evidence
 MAPS = {"exact": "by exact shares", "covering": "by covering"}  # as its tables call them
 REFINED = "refinement/"  # of lists refined by two examples
 REGIONS = "regions/"  # of queries by a boxed region
+CODE_LENGTH = 16
 KEPT = "RETRIEVAL_RESULTS"  # names the folder where a served app keeps what it measures
 PRINTED = "printed/"  # and of the paper's own queries
+
+
+def code_id() -> str:
+    """A digest of this package's source, for a result to say which code made it.
+
+    Of every module's path and text; line ends count alike on every system.
+    """
+    found = hashlib.sha256()
+    for path in sorted(PACKAGE.rglob("*.py"), key=lambda path: path.relative_to(PACKAGE).parts):
+        found.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0")
+        found.update(path.read_bytes().replace(b"\r\n", b"\n") + b"\0")
+    return found.hexdigest()[:CODE_LENGTH]
+
+
+def write_result(path: Path, found: Json) -> None:
+    """Write a result to a file, with the code that made it."""
+    replace_json(path, {**found, "code": {"id": code_id()}})
 
 
 def read_result(name: str) -> Json:
@@ -57,7 +77,7 @@ def keep(found: Json) -> None:
     """Write an evaluation to the folder for such, if one is named, in place of an earlier one."""
     if folder := os.environ.get(KEPT):
         file = f"{found['archive']['id']}-{found['protocol']}.json"
-        replace_json(Path(folder) / file, found)
+        write_result(Path(folder) / file, found)
 
 
 def kept(archive_id: str) -> list[Json]:

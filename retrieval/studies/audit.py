@@ -20,13 +20,7 @@ from retrieval.encoding import Progress, Reader
 from retrieval.evaluation import Cases, precision_at
 from retrieval.hamming import rank
 from retrieval.hashing import Codes, Features
-from retrieval.metrics import (
-    Floats,
-    balanced_interval,
-    bootstrap_interval,
-    figure,
-    paired_difference,
-)
+from retrieval.metrics import Floats, balanced_interval, figure, interval_of
 from retrieval.model import Model
 from retrieval.storage import Json
 
@@ -39,7 +33,7 @@ class Effect:
     """One change's figures, each float64 (3,): value, low, high.
 
     precision : P@10, expected over ties; balanced : the mean of each label's, which is
-    1 / labels for whoever sees nothing; difference : minus that of the unchanged
+    `Audit.balanced_chance` for whoever sees nothing; difference : minus that of the unchanged
     queries, query by query; overlap : share of the first 10 cases, by (distance,
     id) as a user sees them, that are among the unchanged query's first 10.
     """
@@ -63,7 +57,11 @@ class Effect:
 
 @dataclass(frozen=True, eq=False)
 class Audit:
-    """P@10 of the unchanged queries and the effect of each change, by name."""
+    """P@10 of the unchanged queries and the effect of each change, by name.
+
+    chance : share of the archive that is right, mean over the queries; balanced_chance : over the
+    labels, 1 / labels where all the archive's are asked for.
+    """
 
     archive_id: str
     archive_count: int
@@ -71,7 +69,7 @@ class Audit:
     bits: int
     queries: int
     chance: float
-    labels: int
+    balanced_chance: float
     unchanged: Floats
     balanced: Floats
     effects: dict[str, Effect]
@@ -85,7 +83,7 @@ class Audit:
             "bits": self.bits,
             "queries": self.queries,
             "chance": self.chance,
-            "balanced_chance": 1 / self.labels,
+            "balanced_chance": self.balanced_chance,
             "unchanged": {
                 "precision_at_10": figure(self.unchanged),
                 "balanced_at_10": figure(self.balanced),
@@ -126,8 +124,8 @@ def audit(
         bits=gallery.codes.shape[1] * 8,
         queries=len(queries),
         chance=float(chance.mean()),
-        labels=len(np.unique(queries.labels)),
-        unchanged=_column(bootstrap_interval(precision[:, None], queries.patients)),
+        balanced_chance=float(balanced_interval(chance, queries.labels, queries.patients)[0]),
+        unchanged=interval_of(precision, queries.patients),
         balanced=balanced_interval(precision, queries.labels, queries.patients),
         effects=effects,
     )
@@ -166,12 +164,8 @@ def _effect(
     patients = queries.patients
     return Effect(
         description,
-        _column(bootstrap_interval(precision[:, None], patients)),
+        interval_of(precision, patients),
         balanced_interval(precision, queries.labels, patients),
-        _column(paired_difference(precision[:, None], unchanged[:, None], patients)),
-        _column(bootstrap_interval(overlap[:, None], patients)),
+        interval_of(precision - unchanged, patients),
+        interval_of(overlap, patients),
     )
-
-
-def _column(interval: tuple[Floats, Floats, Floats]) -> Floats:
-    return np.stack(interval)[:, 0]

@@ -96,7 +96,7 @@ class Faithfulness:
         for place, control in enumerate(CONTROLS, start=1):
             gain = self.gained(name, target, control)
             columns = np.stack([gain > 0, gain], axis=1).astype(np.float64)
-            share, area = np.stack(bootstrap_interval(columns, self.patients)).T
+            share, area = bootstrap_interval(columns, self.patients).T
             found[control] = {
                 "faster": figure(share),
                 "area_gained": figure(area),

@@ -17,7 +17,7 @@ from retrieval.encoding import Reader
 from retrieval.errors import EvaluationError
 from retrieval.intake import FAULTS, KINDS, Gate, Scores
 from retrieval.intake_fitting import Source
-from retrieval.metrics import Floats, bootstrap_interval, figure, patient_draws
+from retrieval.metrics import Floats, figure, interval_of, patient_draws
 from retrieval.model import ID_LENGTH
 from retrieval.poses import RIGHT, FloatImage, posed
 from retrieval.storage import Json
@@ -153,8 +153,7 @@ def of_strangers(gate: Gate, strangers: Sample, scans: Sequence[Sample]) -> Json
 
 def share(held: npt.NDArray[np.bool_], patients: Strings) -> Json:
     """A share with its interval."""
-    columns = bootstrap_interval(held.astype(np.float64)[:, None], patients)
-    return figure(np.stack(columns)[:, 0])
+    return figure(interval_of(held.astype(np.float64), patients))
 
 
 def auroc(right: Floats, wrong: Floats, patients: Strings, others: Strings) -> Json:

@@ -238,4 +238,4 @@ def _choice(trial: Trial, columns: Columns, expected: Floats, patients: Strings)
 
 def _with_interval(values: Floats, patients: Strings) -> Figures:
     """Mean of values (queries, 4) with its 95 % interval from a bootstrap over patients."""
-    return Figures(np.stack(bootstrap_interval(values, patients)))
+    return Figures(bootstrap_interval(values, patients))

@@ -34,7 +34,7 @@ class Prevalence:
     def json(self) -> Json:
         """Figures with intervals over patients, by share."""
         columns = np.concatenate([self.as_it_is[:, None], self.precision], axis=1)
-        found = np.stack(bootstrap_interval(columns, self.patients)).T
+        found = bootstrap_interval(columns, self.patients).T
         names = ("as it is", *(f"{share:g}" for share in self.shares))
         return {name: figure(row) for name, row in zip(names, found, strict=True)}
 

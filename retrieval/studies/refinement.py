@@ -41,7 +41,7 @@ class Refinement:
     def json(self) -> Json:
         """As `refinement --json` writes it."""
         columns = np.stack([self.before, self.after, self.after - self.before], axis=1)
-        before, after, gain = np.stack(bootstrap_interval(columns, self.patients)).T
+        before, after, gain = bootstrap_interval(columns, self.patients).T
         return {
             "archive": {"id": self.archive_id},
             "model": {"id": self.model_id},
@@ -78,7 +78,7 @@ def measure(archive: Archive, model: Model, split: str) -> Refinement:
         model_id=model.id,
         bits=archive.bits,
         splits=(split,),
-        seen=sum(model.saw(sha256) for sha256 in cases.sha256[asked].tolist()),
+        seen=int(model.saw_each(cases.sha256[asked][kept]).sum()),
         before=before,
         after=after,
         patients=cases.patients[asked][kept],

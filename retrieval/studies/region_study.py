@@ -40,7 +40,7 @@ class RegionStudy:
     def json(self) -> Json:
         """As `regions --json` writes it."""
         columns = np.stack([self.whole, self.region, self.region - self.whole], axis=1)
-        whole, region, difference = np.stack(bootstrap_interval(columns, self.patients)).T
+        whole, region, difference = bootstrap_interval(columns, self.patients).T
         return {
             "protocol": "official",
             "archive": {"id": self.archive_id, "count": self.archive_count},

@@ -27,7 +27,7 @@ class SideBySide:
 
     def json(self) -> Json:
         """Means and the paired difference, first minus second, with its interval, at each k."""
-        columns = np.stack(paired_difference(self.first, self.second, self.patients)).T
+        columns = paired_difference(self.first, self.second, self.patients).T
         return {
             "queries": len(self.first),
             "at_k": {

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from retrieval.evaluation import STRANGERS, Cases, Strings, divided, precision_at, rankings
 from retrieval.hashing import Codes
-from retrieval.metrics import Floats, bootstrap_interval, expected_hits, figure
+from retrieval.metrics import Floats, bootstrap_interval, expected_hits, figure, interval_of
 from retrieval.storage import Json
 
 RANK = 10
@@ -155,7 +155,7 @@ def own_patient_recall(cases: Cases, asked: Mask) -> OwnPatient | None:
     recall = [
         expected_hits(totals, own, RANK)[-1] / min(RANK, int(own.sum())) for totals, own in counts
     ]
-    return OwnPatient(len(queries), _interval(np.array(recall), queries.patients))
+    return OwnPatient(len(queries), interval_of(np.array(recall), queries.patients))
 
 
 def subtype_precision(gallery: Cases, queries: Cases) -> Subtypes | None:
@@ -168,7 +168,7 @@ def subtype_precision(gallery: Cases, queries: Cases) -> Subtypes | None:
     if not len(queries):
         return None
     values, chance = precision_at(gallery, queries, RANK, relevant="subtypes")
-    return Subtypes(len(queries), _interval(values, queries.patients), float(chance.mean()))
+    return Subtypes(len(queries), interval_of(values, queries.patients), float(chance.mean()))
 
 
 def _with_several_pictures(cases: Cases) -> Strings:
@@ -183,7 +183,3 @@ def _has_strangers(gallery: Cases, queries: Cases) -> Mask:
         for patient, sha256 in zip(queries.patients, queries.sha256, strict=True)
     ]
     return np.array(found, dtype=bool)
-
-
-def _interval(values: Floats, patients: Strings) -> Floats:
-    return np.stack(bootstrap_interval(values[:, None], patients))[:, 0]

@@ -158,7 +158,7 @@ def _group(name: str, gallery: Cases, queries: Cases, own: list[Mask]) -> Source
     values = np.array(whole)[:, None]
     if left_out:
         values = np.hstack([values, left_out])
-    figures = np.stack(bootstrap_interval(values, queries.patients)).T  # (1 or 4, 3)
+    figures = bootstrap_interval(values, queries.patients).T  # (1 or 4, 3)
     of_label = dict(zip(labels.tolist(), counts.tolist(), strict=True))
     return SourceGroup(name, of_label, figures[0], float(np.mean(chance)), *figures[1:])
 

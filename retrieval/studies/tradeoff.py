@@ -13,8 +13,7 @@ import numpy as np
 from retrieval import evaluation, hashing
 from retrieval.archive import Archive
 from retrieval.errors import EvaluationError, SettingError
-from retrieval.evaluation import Cases
-from retrieval.metrics import Floats, bootstrap_interval, figure
+from retrieval.metrics import Floats, figure, interval_of
 from retrieval.model import Model
 from retrieval.storage import Json
 from retrieval.studies import similarity
@@ -70,8 +69,13 @@ class Tradeoff:
 def measure(archive: Archive, model: Model, split: str, bits: int = BITS) -> Tradeoff:
     """Codes of `bits` with 0, 8, ... learned bits, the first ones in mRMR order of each kind.
 
-    EvaluationError if the archive has no such split, or too few features of either kind.
+    EvaluationError if the archive has no such split, or too few features of either kind, and
+    for test: how many bits to learn is chosen by it.
     """
+    if split == "test":
+        raise EvaluationError(
+            "How many bits to learn is chosen on other splits than test; name one."
+        )
     learned, kept = columns_by_kind(model, archive)
     cases = evaluation.cases_of_archive(archive, model)
     asked = cases.splits == split
@@ -92,7 +96,7 @@ def measure(archive: Archive, model: Model, split: str, bits: int = BITS) -> Tra
         coded = replace(cases, codes=_codes(archive, model, chosen))
         queries, gallery = coded.take(asked), coded.take(allowed)
         values, by_chance = evaluation.precision_at(gallery, queries, RANK)
-        interval = np.stack(bootstrap_interval(values[:, None], queries.patients))[:, 0]
+        interval = interval_of(values, queries.patients)
         alike = similarity.measure(gallery, queries, protocol="official")
         points.append(Point(count, interval, alike))
         chance = float(by_chance.mean())
@@ -100,7 +104,7 @@ def measure(archive: Archive, model: Model, split: str, bits: int = BITS) -> Tra
         archive=archive,
         split=split,
         queries=int(asked.sum()),
-        seen=_seen(model, cases.take(asked)),
+        seen=int(model.saw_each(cases.sha256[asked]).sum()),
         chance=chance,
         bits=bits,
         points=tuple(points),
@@ -117,7 +121,3 @@ def columns_by_kind(model: Model, archive: Archive) -> tuple[np.ndarray, np.ndar
 def _codes(archive: Archive, model: Model, columns: np.ndarray) -> hashing.Codes:
     features = np.asarray(archive.features)[:, hashing.places(archive.columns, columns)]
     return hashing.pack(hashing.to_bits(features, model.thresholds[columns]))
-
-
-def _seen(model: Model, queries: Cases) -> int:
-    return sum(model.saw(sha256) for sha256 in queries.sha256.tolist())

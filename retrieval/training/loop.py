@@ -167,10 +167,11 @@ def batches(
     epoch: int,
     copies: int = 1,
 ) -> Iterator[Rows]:
-    """Rows of each batch of one epoch: equally many of each label, no patient twice if it can be.
+    """Rows of each batch of one epoch: equally many of each label, each patient once if it can be.
 
     Two slices of one patient look alike anyway; drawing patients first keeps
-    the network from learning persons instead of findings. A batch holds its rows `copies` times,
+    the network from learning persons instead of findings. Labels draw apart, so a patient with
+    pictures of two of them may come twice. A batch holds its rows `copies` times,
     and each copy of a picture is changed otherwise.
     """
     random = np.random.default_rng((recipe.seed, epoch))

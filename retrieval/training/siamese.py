@@ -53,7 +53,7 @@ STRETCH = 1.3  # of their crops
 class Recipe:
     """Everything that decides how a network is trained, besides the pictures.
 
-    epochs : with none, the network stays as it began.
+    epochs : with none, the network stays as it began, or as the lessons left it.
     instance : with 0, the paper's pairs and `margin`; with more, two-fold contrast with this
         weight of the picture itself, at `temperature`, of every picture twice (`losses`).
     mild : pictures are changed as little as for a pretrained network.

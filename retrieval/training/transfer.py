@@ -117,7 +117,7 @@ def transfer(
         if recipe.epochs:
             _warm_up(task, pooled, recipe)
     fit(task, pictures, recipe, checkpoints=kept, progress=progress)
-    return to_tensors(both_views(network.cpu(), pictures, spec))
+    return to_tensors(both_views(network.cpu(), pictures, spec, seed=recipe.seed))
 
 
 def _task(
@@ -184,7 +184,7 @@ def _warm_up(task: Task, pooled: Tensor, recipe: TransferRecipe) -> None:
 
 
 @torch.no_grad()
-def both_views(learner: Learner, pictures: Tensor, spec: EncoderSpec) -> LiteNetwork:
+def both_views(learner: Learner, pictures: Tensor, spec: EncoderSpec, *, seed: int) -> LiteNetwork:
     """The network to serve: what was learned, and beside it the view that no label has touched.
 
     The second is quantised without labels (`itq`) on the training pictures (n, 1, H, W).
@@ -205,7 +205,7 @@ def both_views(learner: Learner, pictures: Tensor, spec: EncoderSpec) -> LiteNet
     network.centre.copy_(torch.cat([learner.centre, centre]))
     network.spread.copy_(torch.cat([learner.spread, spread]))
     learned = spec.features - spec.kept
-    rows = itq.projection(((seen - centre) / spread).numpy(), spec.kept)
+    rows = itq.projection(((seen - centre) / spread).numpy(), spec.kept, seed=seed)
     network.full.weight.zero_()
     network.full.weight[:learned, :POOLED] = learner.full.weight
     network.full.weight[learned:, POOLED:] = torch.from_numpy(rows)

@@ -34,14 +34,36 @@ def test_leaks_put_there_are_counted(archive, model, monkeypatch):
     own = np.flatnonzero(cases.patients == cases.patients[splits == "train"][0])
     splits[own[0]] = "val"  # a patient of two splits
     sha256[1] = sha256[0]  # a picture that stands twice
-    first = np.flatnonzero(splits == "test")[0]
-    codes[first] = codes[np.flatnonzero(splits == "train")[-1]]  # a copy of another patient's
-    changed = replace(cases, splits=splits, sha256=sha256, codes=codes)
-    before = leaks.find(archive, model)
+    labels, patients = cases.labels, cases.patients
+    codes[:] = np.random.default_rng(1).integers(0, 256, codes.shape)  # none is near another
+    first, second, third = np.flatnonzero(splits == "test")[:3]
+    others = np.flatnonzero((splits == "train") & (labels == labels[first]))
+    unlike = np.flatnonzero((splits == "train") & (labels != labels[first]))
+    codes[others[-1]] = codes[unlike[-1]] = codes[first]  # near copies of both labels
+    splits[unlike[-1]] = ""  # one that names no split is ranked too
+    codes[second] = codes[np.flatnonzero(splits == "train")[0]]
+    patients = patients.copy()
+    patients[second] = patients[np.flatnonzero(splits == "train")[0]]  # of its own patient: no copy
+    sha256[third] = sha256[np.flatnonzero(splits == "train")[4]]  # a test case that was trained on
+    changed = replace(cases, splits=splits, sha256=sha256, codes=codes, patients=patients)
     monkeypatch.setattr(evaluation, "cases_of_archive", lambda *_: changed)
     found = leaks.find(archive, model)
-    assert (found.patients_in_two_splits, found.pictures_twice) == (1, 1)
-    assert found.near_copies_across >= max(before.near_copies_across, 1)
+    assert (found.patients_in_two_splits, found.pictures_twice) == (2, 2)
+    assert (found.near_copies_across, found.those_of_another_label) == (1, 1)
+    assert found.trained_test_cases == 1
+
+
+def test_a_test_patient_with_a_case_that_names_no_split_is_a_leak(archive, model, monkeypatch):
+    cases = evaluation.cases_of_archive(archive, model)
+    splits = np.where(cases.splits == "train", "", cases.splits)
+    patients = cases.patients.copy()
+    patients[splits == ""] = "p"  # many cases of no split are no leak among themselves
+    patients[np.flatnonzero(splits == "val")] = "p"
+    changed = replace(cases, splits=splits, patients=patients)
+    monkeypatch.setattr(evaluation, "cases_of_archive", lambda *_: changed)
+    assert leaks.find(archive, model).patients_in_two_splits == 0
+    patients[np.flatnonzero(splits == "test")[0]] = "p"
+    assert leaks.find(archive, model).patients_in_two_splits == 1
 
 
 def test_covid_ct_has_its_known_conflicts():

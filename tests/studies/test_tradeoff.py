@@ -56,6 +56,8 @@ def test_all_bits_of_the_model_lie_on_the_curve(archive):
 def test_refusals(archive):
     with pytest.raises(EvaluationError, match="no case in split nowhere"):
         tradeoff.measure(archive, archive.model(), "nowhere")
+    with pytest.raises(EvaluationError, match="chosen on other splits"):
+        tradeoff.measure(archive, archive.model(), "test")
     with pytest.raises(EvaluationError, match="of either alone"):
         tradeoff.measure(archive, archive.model(), "val", bits=128)
     paper = open_archive("covid-ct-paper")
