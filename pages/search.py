@@ -47,7 +47,9 @@ if archive is not None and chosen is not None:
             frames = found.frames
         except RetrievalError as error:
             frames = getattr(error, "frames", 1)  # another frame may be readable
-            where = asked.frame_name(chosen, frames)
+            where = ", ".join(
+                name for name in (asked.file_name(), asked.frame_name(chosen, frames)) if name
+            )
             st.error(plain(f"{where}: {error}" if where else str(error)), icon=":material/error:")
 
 if found is None:
@@ -74,6 +76,7 @@ else:
         results.listed(context, found)
     with shown:
         query.picture(found)
+        steering.said_of_case(chosen, archive)
 
 if chosen is not None:
     with shown:

@@ -43,19 +43,19 @@ def test_a_box_drawn_on_the_scan_is_searched_and_dropped(server, page):
     expect(page.get_by_text(re.compile("From 20 to 60 % of the width"))).to_be_visible()
     page.get_by_role("button", name="Search with this part").click()
     expect(page.get_by_text("Only the framed part was asked about")).to_be_visible()
-    expect(page.get_by_text(re.compile("no figure and no chance"))).to_be_visible()
+    expect(page.get_by_text(re.compile("is not shown"))).to_be_visible()
     page.get_by_role("button", name="Use the whole scan").click()
     expect(page.get_by_text("Identical picture").first).to_be_visible()
 
 
 def test_a_list_is_refined_from_a_card_and_restored(server, page):
     sample_asked(page, server)
-    page.get_by_role("button", name="Use", exact=True).nth(1).click()
+    page.get_by_role("button", name="Refine", exact=True).nth(1).click()
     page.get_by_text("More like this").first.click()
     expect(page.get_by_text("Refined by 1 example")).to_be_visible()
     page.get_by_role("button", name="Undo the last").click()
     expect(page.get_by_text("Refined by 1 example")).to_have_count(0)
-    page.get_by_role("button", name="Use", exact=True).nth(1).click()
+    page.get_by_role("button", name="Refine", exact=True).nth(1).click()
     page.get_by_text("Search from this case").first.click()
     page.wait_for_url(re.compile("case="))
     quiet(page)
@@ -86,7 +86,7 @@ def test_maps_of_two_kinds_are_shown_for_a_pair_and_a_page_is_taken_away(server,
     expect(coloured).to_have_count(0)  # not under the next case's name while its own are made
     expect(coloured).to_have_count(2, timeout=3 * PATIENCE)
     page.keyboard.press("Escape")
-    page.get_by_role("button", name="Take away").click()
+    page.get_by_role("button", name="Download").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="PDF, A4").click()
     download.value.save_as(tmp_path / "page.pdf")

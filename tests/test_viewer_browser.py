@@ -41,13 +41,16 @@ scenes = {{
     "eight": [eight], "deep": [deep], "negative": [negative],
 }}
 
-def show(scene, key="viewer"):
-    panes = [viewer.Pane({HOSTILE!r}, f"Picture {{n}}", v) for n, v in enumerate(scenes[scene], 1)]
-    viewer.show(panes, key=key, height={SIZE})
+def show(scene, key="viewer", ready=False):
+    panes = [
+        viewer.Pane({HOSTILE!r}, f"Picture {{n}}", v, "the scan" if ready and n == 1 else "")
+        for n, v in enumerate(scenes[scene], 1)
+    ]
+    viewer.show(panes, key=key, height={SIZE}, ready=ready)
 
 @st.dialog("Compare", width="large")
 def compare():
-    show("pair", "compared")
+    show("pair", "compared", ready=True)
 
 scene = st.selectbox("Scene", list(scenes), bind="query-params", key="scene")
 show(scene)
@@ -459,3 +462,21 @@ def test_a_dialog_can_be_opened_again_beside_another_viewer(opened):
         expect(dialog).to_have_count(0)
     drag(page, 50, 0)
     shows(page, "W 480 L 40 HU")
+
+
+def test_a_dialogs_viewer_has_the_keys_at_once_and_an_inverted_scan_inverts_its_pair(opened):
+    page = opened("one")
+    corners = []
+    for key in ("", "i", ""):  # what the key did to the scan holds when it is shown again
+        page.get_by_role("button", name="Compare").click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog.locator("canvas[data-redraw-ms]")).to_have_count(2)
+        quiet(page)
+        if key:
+            page.keyboard.press(key)
+        middles = [greys(page, place) for place in (1, 2)]
+        corners.append([int(found[found.shape[0] // 2, found.shape[1] // 2]) for found in middles])
+        page.keyboard.press("Escape")
+        expect(dialog).to_have_count(0)
+    plain, inverted, again = corners
+    assert inverted == again == [255 - grey for grey in plain] and plain != inverted

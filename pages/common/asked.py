@@ -43,6 +43,11 @@ class ChosenScan:
     case: str = ""
     home: str = ""
 
+    @property
+    def stored(self) -> bool:
+        """Whether its stored features ask; an empty file is no such case."""
+        return bool(self.case) and not self.data
+
 
 @dataclass(frozen=True, eq=False)
 class Upload:
@@ -125,6 +130,15 @@ def slice_controls() -> None:
             key=_slice_key(upload, chosen),
             persist_state="session",
         )
+
+
+def file_name() -> str:
+    """Which of several files is asked about; empty for one alone."""
+    upload = _upload()
+    if upload is None or len(upload.files) == 1:
+        return ""
+    chosen = _series(upload)
+    return f"{words.slice_of(chosen).partition(' ')[0]} {_slice(upload, chosen) + 1}"
 
 
 def frame(chosen: ChosenScan) -> int | None:
@@ -214,7 +228,7 @@ def _ask(files: Sequence[ChosenScan]) -> None:
     st.session_state[SCAN_KEY] = Upload(tuple(files), _arranged(files))
     _empty_controls()
     first = scan()
-    if first is not None and first.data and not first.case:
+    if first is not None and not first.case:
         choices.prefer(engine.kind(first.data, first.digest))
 
 

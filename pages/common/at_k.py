@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from pages.common import figures, tables, words
@@ -15,7 +17,7 @@ def table(report: Report) -> None:
     rows = [
         {"k": str(k)}
         | {title: words.interval(report.figure(key, k)) for key, title in columns.items()}
-        for k in figures.TABLE
+        for k in report.within(figures.TABLE)
     ]
     tables.show(
         rows, f"{report.archive}-{report.protocol}-by-k", "Figures with 95 % intervals by k"
@@ -31,12 +33,14 @@ def table(report: Report) -> None:
 def groups(report: Report) -> None:
     """Precision of the queries of each label, and of each subtype where a label has several."""
     about = report.about
-    rows = [_group("All queries", about)]
-    rows += [_group(words.label(name), found) for name, found in about["per_label"].items()]
-    rows += [
-        _group(f"{words.label(name)} (subtype)", found)
+    groups = {"All queries": about}
+    groups |= {words.label(name): found for name, found in about["per_label"].items()}
+    groups |= {
+        f"{words.label(name)} (subtype)": found
         for name, found in about.get("per_subtype", {}).items()
-    ]
+    }
+    numbers = report.within((5, 10, 50))
+    rows = [_group(title, found, numbers) for title, found in groups.items()]
     tables.show(
         rows, f"{report.archive}-{report.protocol}-by-label", "Precision by label of the query"
     )
@@ -46,8 +50,8 @@ def groups(report: Report) -> None:
     )
 
 
-def _group(title: str, found: Json) -> dict[str, str]:
-    at = {f"P at {k}": _interval(found["at_k"][str(k)]["precision"]) for k in (5, 10, 50)}
+def _group(title: str, found: Json, numbers: Sequence[int]) -> dict[str, str]:
+    at = {f"P at {k}": _interval(found["at_k"][str(k)]["precision"]) for k in numbers}
     return {
         "Queries": title,
         "Number": f"{found['queries']:,}",

@@ -23,6 +23,9 @@ def chart(archive: Archive, allowed: npt.NDArray[np.bool_] | None) -> int | None
     """The map; the row of the case that was clicked, or None."""
     mask = None if allowed is None else allowed.tobytes()
     figure, rows = _figure(_map_id(archive), mask, archive)
+    typed = _rows(archive, _typed()) if _typed() else []
+    if len(typed) == 1:
+        figure = _marked(figure, archive, typed[0])
     event = st.plotly_chart(
         figure,
         key=f"map-{archive.id}",
@@ -39,6 +42,32 @@ def chart(archive: Archive, allowed: npt.NDArray[np.bool_] | None) -> int | None
     )
     points = event.selection.points if event and event.selection else []
     return int(points[0]["customdata"]) if points else None
+
+
+def _typed() -> str:
+    """The case id, or the start of one, that was typed beside the map."""
+    return st.session_state.get(TYPED, "").strip()
+
+
+def _marked(figure: go.Figure, archive: Archive, row: int) -> go.Figure:
+    """A copy of the map with rings about one case and, smaller, about its neighbours."""
+    near = [hit.position for hit in _nearest(archive, row)]
+    points = np.asarray(archive.points)[[row, *near]]
+    marked = go.Figure(figure)
+    marked.add_scattergl(
+        x=points[:, 0].tolist(),
+        y=points[:, 1].tolist(),
+        mode="markers",
+        name="The case and its nearest by code",
+        marker={
+            "symbol": "circle-open",
+            "size": [22] + [13] * len(near),
+            "line": {"width": 2.5},
+            "color": palette.CHOSEN,
+        },
+        hoverinfo="skip",
+    )
+    return marked
 
 
 def _clicked() -> None:
@@ -146,10 +175,7 @@ def _rows(archive: Archive, start: str) -> list[int]:
 
 def _neighbours(archive: Archive, row: int) -> None:
     """The nearest cases by code, which the map only hints at."""
-    code = np.asarray(archive.codes[row : row + 1])
-    sha256 = archive.catalogue.entries([row])[0].sha256
-    hits = around.around(archive, code, sha256).hits(NEIGHBOURS + 1)
-    found = [hit for hit in hits.hits if hit.position != row][:NEIGHBOURS]
+    found = _nearest(archive, row)
     st.markdown("**Nearest by code**, with the bits that differ")
     if not any(archive.picture(hit.entry) for hit in found):
         st.markdown("\n".join(f"- {_named(hit)}" for hit in found))  # told once is enough
@@ -159,6 +185,13 @@ def _neighbours(archive: Archive, row: int) -> None:
             with st.container(gap="xsmall"):
                 _picture(archive, hit.entry, "A neighbour")
                 st.markdown(_named(hit))
+
+
+def _nearest(archive: Archive, row: int) -> list[Hit]:
+    code = np.asarray(archive.codes[row : row + 1])
+    sha256 = archive.catalogue.entries([row])[0].sha256
+    hits = around.around(archive, code, sha256).hits(NEIGHBOURS + 1)
+    return [hit for hit in hits.hits if hit.position != row][:NEIGHBOURS]
 
 
 def _named(hit: Hit) -> str:

@@ -120,11 +120,12 @@ def _origin(hit: Hit) -> str:
 
 def _badges(hit: Hit, hits: Hits) -> None:
     tied = _tied(hit, hits)
-    note = words.plain(hit.entry.note)
+    if hit.entry.note:
+        note = words.plain(words.note(hit.entry.note), 120)
+        st.markdown(f":small[:orange[:material/warning:] {note}]")
     badges = (
         (hit.identical, "Identical picture", palette.IDENTICAL_BADGE, None),
         (tied, "Tied", palette.TIED_BADGE, phrases.tie(hits, hit.distance)),
-        (bool(note), "Note", palette.CAUTION_BADGE, note),
     )
     if any(badge[0] for badge in badges):
         with st.container(horizontal=True, gap="xsmall"):

@@ -34,6 +34,7 @@ def precision(report: Report, printed: Json | None) -> None:
 def precision_recall(report: Report) -> None:
     """Draw precision against recall over the first matches, of all queries and of each label."""
     figure = go.Figure()
+    numbers = report.within(FIRST_MATCHES)
     groups = [("", "All queries", palette.ALL_QUERIES, "solid")]
     for place, label in enumerate(report.labels):
         turn = place % len(palette.LABELS)
@@ -41,19 +42,19 @@ def precision_recall(report: Report) -> None:
         groups.append((label, title, palette.LABELS[turn], palette.LABEL_DASHES[turn]))
     for label, title, colour, dash in groups:
         figure.add_scatter(
-            x=[report.figure("recall", k, label)[0] for k in FIRST_MATCHES],
-            y=[report.figure("precision", k, label)[0] for k in FIRST_MATCHES],
+            x=[report.figure("recall", k, label)[0] for k in numbers],
+            y=[report.figure("precision", k, label)[0] for k in numbers],
             mode="lines",
             line={"color": colour, "dash": dash, "width": 2},
             name=title,
-            customdata=list(FIRST_MATCHES),
+            customdata=numbers,
             hovertemplate="k = %{customdata}: recall %{x:.1%}, precision %{y:.1%}",
         )
     figure.update_layout(
         xaxis={"title": "Recall", "tickformat": ".1%", "gridcolor": palette.GRID},
         **_precision_upwards(),
     )
-    last = FIRST_MATCHES[-1]
+    last = numbers[-1]
     recall, precision = (report.figure(name, last)[0] for name in ("recall", "precision"))
     ends = f"recall {words.percent(recall)}, precision {words.percent(precision)}"
     st.plotly_chart(
@@ -84,11 +85,11 @@ def _precision_upwards() -> Json:
 
 
 def _line(report: Report, label: str = "") -> list[tuple[float, float, float]]:
-    return [report.figure("precision", k, label) for k in CURVE]
+    return [report.figure("precision", k, label) for k in report.within(CURVE)]
 
 
 def _add_band(figure: go.Figure, report: Report) -> None:
-    ks = list(CURVE)
+    ks = report.within(CURVE)
     values, lows, highs = zip(*_line(report), strict=True)
     figure.add_scatter(
         x=ks + ks[::-1],
@@ -112,7 +113,7 @@ def _add_band(figure: go.Figure, report: Report) -> None:
 def _add_label(figure: go.Figure, report: Report, label: str, place: int) -> None:
     turn = place % len(palette.LABELS)
     figure.add_scatter(
-        x=list(CURVE),
+        x=report.within(CURVE),
         y=[value for value, _, _ in _line(report, label)],
         mode="lines",
         line={"color": palette.LABELS[turn], "dash": palette.LABEL_DASHES[turn], "width": 2},
@@ -146,7 +147,8 @@ def _add_printed(figure: go.Figure, printed: Json) -> None:
 
 def _description(report: Report) -> str:
     ends = ", ".join(
-        f"{words.percent(report.figure('precision', k)[0])} at {k}" for k in (5, 10, 50)
+        f"{words.percent(report.figure('precision', k)[0])} at {k}"
+        for k in report.within((5, 10, 50))
     )
     return (
         f"Line chart of precision against matches shown. All queries: {ends}. "

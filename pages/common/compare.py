@@ -34,7 +34,7 @@ def _dialog(asked: engine.Query, context: Context, hits: tuple[Hit, ...]) -> Non
     # and nothing of the case before lingers below while this one's maps are made.
     with st.container():
         if panes:
-            viewer.show(panes, key="compare", height=HEIGHT)
+            viewer.show(panes, key="compare", height=HEIGHT, ready=True)
         if view is None:
             st.info(words.NO_PICTURE, icon=":material/image_not_supported:")
     with st.container():

@@ -27,7 +27,7 @@ def control(report: Report, changed: Json | None, shorter: Json | None) -> None:
     """Downloads of this evaluation; each is made when it is asked for."""
     name = f"{report.archive}-{report.protocol}"
     title = f"{words.archive_title(report.archive)}: {report.protocol}"
-    with st.popover("Take away", icon=":material/download:"):
+    with st.popover("Download", icon=":material/download:"):
         _button("Report (PDF, A4)", f"{name}.pdf", "application/pdf",
                 partial(_report, title, report.about, changed, shorter, "A4"))  # fmt: skip
         _button("Report (PDF, Letter)", f"{name}-letter.pdf", "application/pdf",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,16 @@ class Report:
     def protocol(self) -> str:
         """Name of the protocol."""
         return self.about["protocol"]
+
+    @property
+    def reach(self) -> int:
+        """The most matches a query can have: figures beyond would count empty places."""
+        own = self.protocol != words.PROTOCOLS[0].name  # then its own picture is left out
+        return self.about["archive"]["count"] - own
+
+    def within(self, numbers: Iterable[int]) -> list[int]:
+        """Those numbers of matches that there can be."""
+        return [k for k in numbers if k <= self.reach]
 
     @property
     def labels(self) -> list[str]:
@@ -107,7 +118,7 @@ def trust(archive: Archive, k: int) -> str:
         same = measured.about["archive"]["id"] == archive.id
         same &= measured.about["model"]["id"] == archive.about["model"]["id"]
         honest = measured.protocol == words.PROTOCOLS[0].name
-        if same and honest and str(k) in measured.about["at_k"]:
+        if same and honest and str(k) in measured.about["at_k"] and k <= measured.reach:
             return phrases.trust(
                 measured.figure("precision", k),
                 measured.chance(),

@@ -28,7 +28,7 @@ def show(report: Report) -> None:
 
 def _headline(report: Report) -> None:
     with st.grid(4, min_column_width=150):
-        for k in (5, 10, 50):
+        for k in report.within((5, 10, 50)):
             value, low, high = report.figure("precision", k)
             st.metric(
                 f"Precision at {k}",

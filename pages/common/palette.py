@@ -10,6 +10,7 @@ PRINTED = "#C2589B"
 LABEL_SYMBOLS = ("circle", "square", "diamond", "cross")
 LABEL_DASHES = ("dash", "dashdot", "longdash", "longdashdot")
 REGION = "#E69F00"  # framed in black: seen on any picture
+CHOSEN = "#C2589B"  # 3:1 and more against both grounds
 GRID = "rgba(127, 140, 141, 0.25)"
 
 IDENTICAL_BADGE = "green"

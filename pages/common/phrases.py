@@ -41,7 +41,7 @@ def scale(hits: Hits, total: int, middle: int, *, filtered: bool) -> str:
     return (
         f"How far all {total:,} cases are{whatever}: half of them "
         f"differ in {middle} or fewer of {hits[0].bits} bits, {nearest} in {hits[0].distance}, the "
-        f"last one shown in {hits[len(hits) - 1].distance} (shaded)."
+        f"last one shown in {hits[len(hits) - 1].distance} (shaded). Fewer is more alike."
     )
 
 

@@ -50,8 +50,12 @@ def _oddities(query: engine.Query, modality: str) -> tuple[str, ...]:
 
 def pane(query: engine.Query) -> viewer.Pane:
     """The query as one side of the viewer."""
-    alt = "The scan you asked about"
-    return viewer.Pane(title="Your scan", alt=alt, view=query.view, group=asked.group())
+    chosen = asked.scan()
+    archived = chosen is not None and chosen.case
+    title, alt = ("Archived case", "The archived case") if archived else ("Your scan", "The scan")
+    return viewer.Pane(
+        title=title, alt=f"{alt} you asked about", view=query.view, group=asked.group()
+    )
 
 
 def badge(context: Context) -> None:
@@ -66,7 +70,7 @@ def badge(context: Context) -> None:
 
 
 def counter_example(around: Around, context: Context) -> None:
-    """The nearest case with another finding than most of the matches have."""
+    """The nearest case whose finding is not that of most matches."""
     if not len(context.hits):
         return
     others = [hit for hit in context.hits.hits if not hit.identical] or context.hits.hits

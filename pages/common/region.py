@@ -27,7 +27,7 @@ def chosen(scan: asked.ChosenScan) -> Region | None:
 
 def control(scan: asked.ChosenScan, query: engine.Query) -> None:
     """The part that is asked with and how to drop it, or the way to choose one."""
-    if not scan.data:
+    if scan.stored:
         return
     held = chosen(scan)
     if held is None:

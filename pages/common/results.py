@@ -62,7 +62,7 @@ def _trust(context: Context, query: engine.Query, *, filtered: bool) -> None:
 
 def _withheld(context: Context) -> None:
     """Why there is no figure; a scan that is unlike drawn cases can be asked of real ones."""
-    sentence = f"{context.withheld}: no figure and no chance is given."
+    sentence = words.withheld(context.withheld)
     if context.withheld != STRANGE:
         st.caption(sentence)
         return

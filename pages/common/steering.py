@@ -22,7 +22,7 @@ OPENED_KEY = "opened_case"
 def search(chosen: asked.ChosenScan, archive: Archive) -> tuple[engine.Query, Around]:
     """The query as it is asked now: whole or in part, as it is or moved by examples."""
     examples = examples_of(chosen, archive)
-    if not chosen.data:
+    if chosen.stored:
         entry = case_of(archive, chosen.case)
         return engine.search_stored(entry, archive, examples=examples)
     return engine.search(
@@ -39,7 +39,7 @@ def menu(chosen: asked.ChosenScan, context: Context, hit: Hit) -> None:
     """What a reader can do with a card besides comparing it."""
     key = f"steer-{context.archive.id}-{hit.rank}-{hit.entry.id}"
     st.menu_button(
-        "Use",
+        "Refine",
         [MORE, LESS, FROM_HERE],
         format_func=lambda option: f"{ICONS[option]} {option}",
         help="Refine the list by this case, or ask about it",
@@ -66,6 +66,15 @@ def examples_of(chosen: asked.ChosenScan, archive: Archive) -> Examples:
     """The examples given for this scan in this archive."""
     steps = _steps(chosen, archive)
     return steps[-1] if steps else NO_EXAMPLES
+
+
+def said_of_case(chosen: asked.ChosenScan, archive: Archive) -> None:
+    """Which archived case is asked about, if one of this archive is."""
+    if chosen.case and chosen.home == choices.current_name():
+        entry = case_of(archive, chosen.case)
+        patient = words.patient_group(entry.patient_id)
+        named = f"{words.finding(entry)}, patient {patient}, case {entry.id}"
+        st.markdown(f":small[**Asked about:** {words.plain(named, 120)}]")
 
 
 def panel(chosen: asked.ChosenScan, archive: Archive) -> None:

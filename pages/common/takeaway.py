@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from itertools import zip_longest
+from urllib.parse import urlencode
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +33,7 @@ def control(chosen: asked.ChosenScan, context: Context, query: engine.Query) -> 
     """The downloads of this ranking, and its address where it has one."""
     if not len(context.hits):
         return
-    shown = st.popover("Take away", icon=":material/download:", on_change="rerun")
+    shown = st.popover("Download", icon=":material/download:", on_change="rerun")
     if not shown.open:
         return
     content = _content(chosen, context, query)
@@ -53,10 +54,16 @@ def control(chosen: asked.ChosenScan, context: Context, query: engine.Query) -> 
             "it: look before you pass it on."
         )
         if chosen.case:
-            st.caption("This page's address reopens this search:")
-            st.code(st.context.url or "", language=None, wrap_lines=True)
+            st.caption("This address reopens this search:")
+            st.code(_address(), language=None, wrap_lines=True)
         else:
-            st.caption("A scan of your own has no address: it is nowhere but in this visit.")
+            st.caption("This scan has no address: it is nowhere but in this visit.")
+
+
+def _address() -> str:
+    """The page's address with what it is asked; the browser reports its address without that."""
+    page = (st.context.url or "").partition("?")[0]
+    return f"{page}?{urlencode(st.query_params.to_dict())}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +82,7 @@ class Content:
 def _content(chosen: asked.ChosenScan, context: Context, query: engine.Query) -> Content:
     archive, model = context.archive, engine.model_of(context.archive)
     own = None
-    if chosen.data:
+    if not chosen.stored:
         own = engine.scan(chosen.data, chosen.digest, asked.frame(chosen)).preview(768)
     return Content(
         context=context,
@@ -140,7 +147,7 @@ def _notes(context: Context) -> list[str]:
     """Sentences on how far to trust the page."""
     filtered = [words.FILTERED] if context.fitting < len(context.archive) else []
     if context.withheld:
-        return [*filtered, f"{context.withheld}: no figure and no chance is given."]
+        return [*filtered, words.withheld(context.withheld)]
     if any(cards.chance_of(hit, context.answer) is not None for hit in context.hits.hits):
         fitted = "The chance of the same finding was fitted on scans that the model never saw."
         return [*filtered, fitted]

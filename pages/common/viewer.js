@@ -29,6 +29,7 @@ export default function mount({ parentElement, data }) {
     if (viewer) viewer.end();
     viewer = new Viewer(root, data);
     viewers.set(root, viewer);
+    if (data.ready) viewer.takeKeys();
   }
   const turn = viewer.begin();
   return () => {
@@ -374,8 +375,16 @@ class Viewer {
     this.resize();
     this.listen();
     this.shareWindow(this.panes[0]);
+    this.shareInversion(this.panes[0]);
     this.panes.forEach((pane) => pane.setPlace(this.panes[0]));
     this.load();
+  }
+
+  // The keys, but not the wheel: the page still scrolls until a picture is clicked.
+  takeKeys() {
+    this.root.tabIndex = -1; // no outline: it is no control, and the keys work all the same
+    const typing = ["INPUT", "TEXTAREA"].includes(document.activeElement?.tagName);
+    if (!typing) this.root.focus({ preventScroll: true });
   }
 
   shows(data) {
@@ -450,6 +459,15 @@ class Viewer {
   shareWindow(from) {
     if (!this.sameUnit || !from.hounsfield) return;
     this.panes.forEach((pane) => pane.setWindow(from));
+  }
+
+  // A scan that was left inverted stands beside an inverted case.
+  shareInversion(from) {
+    const turned = from.inverted !== from.data.inverted;
+    this.windowed().forEach((pane) => {
+      pane.inverted = pane.data.inverted !== turned;
+      pane.stale = true;
+    });
   }
 
   sharePlace() {
@@ -768,7 +786,8 @@ class Viewer {
   }
 
   onWheel(pane, event) {
-    const focused = this.root.contains(this.root.getRootNode().activeElement);
+    const active = this.root.getRootNode().activeElement;
+    const focused = active !== this.root && this.root.contains(active);
     if (!event.ctrlKey && !focused) {
       pane.valueMark.textContent = "Click, or hold Ctrl, to zoom";
       return; // the page scrolls past

@@ -57,8 +57,10 @@ class Pane:
     group: str = ""
 
 
-def show(panes: Sequence[Pane], *, key: str, height: int = 420) -> None:
+def show(panes: Sequence[Pane], *, key: str, height: int = 420, ready: bool = False) -> None:
     """Show one picture, or two to compare, each at most `height` pixels high.
+
+    ready : take the keys at once, without a click, unless something is being typed.
 
     A rerun with the same pictures keeps zoom and window; another picture resets them,
     unless it is of the same group.
@@ -69,6 +71,7 @@ def show(panes: Sequence[Pane], *, key: str, height: int = 420) -> None:
         key=key,
         data={
             "height": height,
+            "ready": ready,
             "hounsfield": HOUNSFIELD,
             "presets": [asdict(preset) for preset in PRESETS],
             "panes": [_described(pane) for pane in panes],

@@ -42,7 +42,7 @@ def remember(chosen: asked.ChosenScan, query: engine.Query, context: Context) ->
     if not len(context.hits):
         return
     thumb = None
-    if chosen.data:
+    if not chosen.stored:
         scan = engine.scan(chosen.data, chosen.digest, asked.frame(chosen))
         thumb = scan.png(THUMB)
     nearest = words.finding(context.hits[0].entry)

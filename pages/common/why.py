@@ -69,7 +69,7 @@ def _drawn(how: str, found: maps.Pair) -> None:
 def _traced(how: str, archive: Archive, hit: Hit, agreement: Agreement) -> maps.Pair | None:
     chosen = asked.scan()
     case = pictures.case_scan(archive, hit.entry)
-    if chosen is None or not chosen.data or case is None:
+    if chosen is None or chosen.stored or case is None:
         maps.unavailable()
         return None
     own = engine.scan(chosen.data, chosen.digest, asked.frame(chosen))

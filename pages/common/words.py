@@ -28,13 +28,14 @@ UNSURE = (
 STALE = "The archive has changed since chances were fitted to it, so none is shown."
 FILTERED = "The list is filtered; how far such lists can be trusted was measured without filters."
 ALL_SYNTHETIC = "All these cases are drawn by a program; they show no person."
-OTHER_FINDING = "Nearest case with another finding than most"
-NEAREST_DISAGREES = "The nearest case has another finding than most"
+OTHER_FINDING = "Nearest counter-example to the majority"
+NEAREST_DISAGREES = "The nearest case disagrees with the majority"
 OTHER_FINDING_HELP = (
-    "The case most like your scan among those with another finding than most matches have (than "
-    "the nearest match, if findings share the lead), whatever the filter. Look at it before you "
+    "Of the cases whose finding is not that of most matches (not the nearest match's, if findings "
+    "share the lead), the one most like your scan, whatever the filter. Look at it before you "
     "believe the list."
 )
+CONFLICT = "The same picture stands in this archive under another finding, too"
 NOT_THE_SAME = "Similar is not the same diagnosis."
 TOO_MANY_FILES = "These files are larger than 1 GB together; choose fewer slices."
 NO_ARCHIVE = "There is no archive to search; index one with the commands of the Archive page."
@@ -275,6 +276,16 @@ def slice_of(one: Series) -> str:
 def strays(number: int) -> str:
     """What is said of files that belong to no series."""
     return f"{count(number, 'file')} without a place in a series: the last entry."
+
+
+def withheld(reason: str) -> str:
+    """What is said where neither a figure nor a chance would hold."""
+    return f"{reason}: how often such a list is right is not shown."
+
+
+def note(text: str) -> str:
+    """A case's note as a reader needs it; not yet safe as markdown."""
+    return CONFLICT if "label conflict" in text else text
 
 
 def shortened(text: str, limit: int) -> str:

@@ -41,7 +41,14 @@ def test_a_case_is_chosen_by_its_id_and_asked_about():
     distances = np.sort(hamming.distances(archive.codes, archive.codes[row : row + 1])[0])[1:7]
     shown = [text for text in texts(app) if text.endswith(" bits]")]
     assert [int(text.split()[-2]) for text in shown] == distances.tolist()
+    (chart,) = app.get("plotly_chart")
+    ring = json.loads(chart.proto.spec)["data"][-1]
+    points = np.asarray(archive.points)
+    assert [ring["x"][0], ring["y"][0]] == points[row].tolist() and len(ring["x"]) == 7
+    assert ring["marker"]["size"][0] == max(ring["marker"]["size"])
     app.text_input[0].input("zz").run()
+    (chart,) = app.get("plotly_chart")
+    assert len(json.loads(chart.proto.spec)["data"]) == len(archive.labels)  # none is marked
     assert any("No case" in text for text in texts(app))
 
 

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from pages.common import figures, words
 from retrieval.reports import results
@@ -28,6 +29,31 @@ def test_the_figures_are_those_of_the_stored_results(report):
             assert shown == pytest.approx(expected, abs=0.051)
     ids = f"{words.measured_on(about)}."
     assert any(caption.value.endswith(ids) for caption in app.caption)
+
+
+def test_no_figure_at_more_matches_than_there_are():
+    """Precision at 50 of 22 cases would count places that nothing can fill."""
+    report = next(one for one in figures.reports() if one.protocol == "official")
+    small = {**report.about, "archive": {"id": "x", "count": 22}}
+    assert figures.Report("x", small).within((5, 10, 22, 23, 50)) == [5, 10, 22]
+    left_out = figures.Report("x", {**small, "protocol": "paper"})
+    assert left_out.within((5, 21, 22)) == [5, 21]  # each query is itself one of the 22
+
+    def show(report):
+        from pages.common import measured
+
+        measured.show(report)
+
+    app = AppTest.from_function(show, args=(left_out,), default_timeout=60).run()
+    assert not app.exception
+    assert [one.label for one in app.metric] == [
+        "Precision at 5",
+        "Precision at 10",
+        "Random order",
+    ]
+    assert app.table[0].value["k"].tolist() == ["5", "10", "15", "20"]
+    lines = json.loads(app.get("plotly_chart")[0].proto.spec)["data"]
+    assert max(lines[1]["x"]) == 21 and not any("P at 50" in table.value for table in app.table)
 
 
 def test_the_honest_protocol_comes_first():

@@ -3,6 +3,7 @@
 import io
 import shutil
 import threading
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 from PIL import Image
@@ -113,6 +114,47 @@ def test_another_picture_under_a_cases_name_is_not_asked_about(folder, model, tm
     app = AppTest.from_function(take, args=(archive, entry)).run()
     assert not app.exception
     assert asked(app).data == b"" and asked(app).case == entry.id
+
+
+def test_the_address_to_take_away_reopens_the_search(monkeypatch):
+    _, entry = shipped_sample()
+    app = started()
+    app.query_params[steering.CASE] = entry.id
+    app.run()
+    found = rows(app)
+    address = app_address(app, monkeypatch)
+    assert address.path == "/search"
+    again = started()
+    for name, values in parse_qs(address.query).items():
+        again.query_params[name] = values[0]
+    again.run()
+    assert not again.exception and rows(again) == found
+    assert any(f"case {entry.id}" in text for text in texts(again))  # and says which case it is of
+
+
+def app_address(app, monkeypatch):
+    """What "Download" says of a visit: a popover does not open without a browser."""
+    asked_for = type("Context", (), {"url": "http://host/search?old=1"})
+    monkeypatch.setattr(takeaway.st, "context", asked_for)
+    monkeypatch.setattr(takeaway.st, "query_params", Parameters(app.query_params))
+    return urlsplit(takeaway._address())
+
+
+class Parameters(dict):
+    to_dict = dict.copy
+
+
+def test_an_empty_file_gets_its_own_sentence():
+    for name in ("empty.png", "empty.dcm"):
+        app = uploaded(started(), b"", name)
+        assert [one.value for one in app.error] == ["The file is empty; copy or export it again."]
+
+
+def test_which_of_several_files_cannot_be_read_is_said():
+    app = started()
+    files = [("a.png", sample_bytes()), ("b.png", b"no picture"), ("c.png", b"none either")]
+    app = app.file_uploader[0].set_value([(name, data, "image/png") for name, data in files]).run()
+    assert not app.exception and app.error[0].value.startswith("Picture 2")
 
 
 def test_a_link_to_no_case_is_one_sentence():
