@@ -536,6 +536,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 def _print_figures(result: Evaluation) -> None:
     from retrieval.reports import tables
+    from retrieval.reports.results import reachable
 
     print(
         f"{result.overall.queries} queries against {result.archive_count} cases, "
@@ -544,11 +545,10 @@ def _print_figures(result: Evaluation) -> None:
     if result.seen:
         print(f"In-sample: the model was trained on {result.seen} of these queries.")
     groups = {"all": result.overall, **result.per_label}
+    depths = reachable(result.json(), tables.DEPTHS)
     for name, curves in groups.items():
         found = curves.json()
-        figures = [
-            f"P@{k} {tables.interval(found['at_k'][str(k)]['precision'])}" for k in tables.DEPTHS
-        ]
+        figures = [f"P@{k} {tables.interval(found['at_k'][str(k)]['precision'])}" for k in depths]
         figures.append(f"mAP {tables.interval(found['map'])}")
         print(f"{name} ({curves.queries}; chance {curves.chance:.3f}): {', '.join(figures)}")
 

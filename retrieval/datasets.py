@@ -111,15 +111,25 @@ def unlabelled_pictures(root: Path) -> list[Path]:
     its pictures are kept for a test, or are of the patients of a test, would be ignored.
     """
     files = pictures_below(root)
-    above = [folder / TABLE_NAME for folder in root.resolve().parents]  # not all may be listed
+    written, meant = Path(os.path.abspath(root)), root.resolve()  # apart where one is a link
     inside = [_table_of(folder) for folder in (root, *root.rglob("*/"))]
+    above = [_table_above(folder) for folder in dict.fromkeys((*written.parents, *meant.parents))]
     for table in (*inside, *above):
-        if table is not None and os.path.isfile(table) and _names_splits(table):
+        if table is not None and _names_splits(table):
             raise DataError(
                 f"{table} names splits, which pictures without labels have none of; name a folder "
                 "of pictures that nothing is ever tested on."
             )
     return files
+
+
+def _table_above(folder: Path) -> Path | None:
+    """The same of a folder that others may own, which may not be listed."""
+    try:
+        return _table_of(folder)
+    except DataError:
+        table = folder / TABLE_NAME
+        return table if os.path.isfile(table) else None
 
 
 def _names_splits(table: Path) -> bool:

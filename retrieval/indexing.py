@@ -281,13 +281,16 @@ def _keep_copy(archive: Path, scan: Scan) -> None:
 
 
 def _drop_copies(archive: Archive) -> None:
-    """Delete the archive's own copies of cases that it does not hold, and nothing else."""
+    """Delete the archive's own copies of cases that it does not hold.
+
+    Known by their names, the start of a checksum, in the archive's own folder of copies.
+    """
     folder = archive.folder / archives.COPIES
     if folder.is_symlink() or not folder.is_dir():
         return
     used = set(archive.catalogue.column("file").tolist())
     for path in folder.iterdir():
-        if OWN_COPY.fullmatch(path.name) and path.name not in used:
+        if OWN_COPY.fullmatch(path.name) and path.name not in used and path.is_file():
             path.unlink(missing_ok=True)
 
 

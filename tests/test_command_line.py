@@ -76,6 +76,7 @@ def test_evaluate_json(world, tmp_path):
     official = call("evaluate", world / "archive", "--queries", world / "folder", "--split", "test",
                     "--protocol", "official")  # fmt: skip
     assert "4 queries against 20 cases, 32 bits, protocol official" in official.stdout
+    assert "P@10" in official.stdout and "P@50" not in official.stdout  # of 20 cases
     alike = result["similarity"]
     assert alike["cases"] == 20 and alike["own_patient"]["queries"] == 20
     assert set(alike["ties_at_10"]["cut"]) == {"value", "low", "high"}

@@ -163,7 +163,13 @@ def test_what_is_kept_for_a_test_does_not_teach_beside(root, tmp_path):
             )
     above = tmp_path / "above"
     shutil.copytree(root, above / "deeper")
-    for beside in (root / "images", above):  # the table above the pictures, and below the folder
+    (above / "linked").mkdir()
+    shutil.copy(root / "images.csv", above / "linked" / "Images.CSV")
+    plain = tmp_path / "plain"
+    shutil.copytree(root / "images", plain)
+    (above / "linked" / "pictures").symlink_to(plain, target_is_directory=True)
+    # The table above the pictures, below the folder, and beside a link to them.
+    for beside in (root / "images", above / "deeper" / "..", above / "linked" / "pictures"):
         with pytest.raises(DataError, match="names splits"):
             learning._read(root, ["train"], quiet, beside)
     copies = tmp_path / "copies"

@@ -6,7 +6,8 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from pages.common import palette, words
-from pages.common.figures import CURVE, Json, Report
+from pages.common.figures import Json, Report
+from retrieval.reports.results import CURVE
 
 HEIGHT = 460
 FIRST_MATCHES = range(1, 101)

@@ -11,15 +11,8 @@ import streamlit as st
 
 from pages.common import words
 from pages.common.figures import Json, Report
-from retrieval.reliability import OF_TRUST
+from retrieval.reports import results
 
-FIGURES = {  # of `curves.DRAWINGS`
-    "precision": "Precision by number of matches",
-    "all-figures": "All figures by number of matches",
-    "precision-recall": "Precision against recall",
-    "reliability": "Stated chances and what came true",
-    "coverage": "Precision of the surest queries",
-}
 MIMES = {"svg": "image/svg+xml", "png": "image/png"}
 
 
@@ -37,8 +30,8 @@ def control(report: Report, changed: Json | None, shorter: Json | None) -> None:
         _button("The result as evaluate --json writes it", f"{name}.json", "application/json",
                 partial(_json, report.about))  # fmt: skip
     with st.expander("Single figures and tables"):
-        for key in _drawable(report.about):
-            text = FIGURES[key]
+        for key in results.drawable(report.about):
+            text = results.DRAWN[key]
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.markdown(text, width=300)
                 for kind, mime in MIMES.items():
@@ -58,10 +51,6 @@ def single(name: str, drawing: str, found: Json) -> None:
         for kind, mime in MIMES.items():
             _button(f"Figure, {kind.upper()}", f"{name}.{kind}", mime,
                     partial(_drawn, drawing, found, kind))  # fmt: skip
-
-
-def _drawable(about: Json) -> list[str]:
-    return [key for key in FIGURES if "trust" in about or key not in OF_TRUST]
 
 
 def _button(label: str, file: str, mime: str, made: partial[bytes]) -> None:

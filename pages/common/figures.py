@@ -13,7 +13,6 @@ from retrieval.archive import Archive
 from retrieval.reports import results
 
 PRINTED = "paper-printed"
-CURVE = range(5, 51)
 TABLE = (5, 10, 15, 20, 30, 40, 50, 100)
 
 Json = dict[str, Any]
@@ -32,15 +31,9 @@ class Report:
         """Name of the protocol."""
         return self.about["protocol"]
 
-    @property
-    def reach(self) -> int:
-        """The most matches a query can have: figures beyond would count empty places."""
-        own = self.protocol != words.PROTOCOLS[0].name  # then its own picture is left out
-        return self.about["archive"]["count"] - own
-
     def within(self, numbers: Iterable[int]) -> list[int]:
         """Those numbers of matches that there can be."""
-        return [k for k in numbers if k <= self.reach]
+        return results.reachable(self.about, numbers)
 
     @property
     def labels(self) -> list[str]:
@@ -118,7 +111,7 @@ def trust(archive: Archive, k: int) -> str:
         same = measured.about["archive"]["id"] == archive.id
         same &= measured.about["model"]["id"] == archive.about["model"]["id"]
         honest = measured.protocol == words.PROTOCOLS[0].name
-        if same and honest and str(k) in measured.about["at_k"] and k <= measured.reach:
+        if same and honest and str(k) in measured.about["at_k"] and measured.within([k]):
             return phrases.trust(
                 measured.figure("precision", k),
                 measured.chance(),

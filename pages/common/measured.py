@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages.common import at_k, charts, exports, figures, sections, shelf, words
 from pages.common.figures import Report
+from retrieval.reports.results import CURVE
 
 HONEST = words.PROTOCOLS[0].name
 
@@ -15,7 +16,8 @@ def show(report: Report) -> None:
     printed = figures.printed(report.archive)
     changed = figures.audit(report) if report.protocol == HONEST else None
     _headline(report)
-    charts.precision(report, printed)
+    if report.within(CURVE):
+        charts.precision(report, printed)
     exports.control(report, changed, sections.shorter_codes(report))
     if printed:
         st.caption(words.printed_note(printed["queries"], report.protocol))

@@ -60,7 +60,7 @@ def show(report: Report, changed: Json | None) -> None:
         title
         for title, there in (
             (BY_LABEL, True),
-            (RECALL, True),
+            (RECALL, bool(report.within([1]))),
             (CHANCES, "trust" in report.about),
             (ALIKE, "similarity" in report.about),
             (CHANGED, changed is not None),

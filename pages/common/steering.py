@@ -71,7 +71,10 @@ def examples_of(chosen: asked.ChosenScan, archive: Archive) -> Examples:
 def said_of_case(chosen: asked.ChosenScan, archive: Archive) -> None:
     """Which archived case is asked about, if one of this archive is."""
     if chosen.case and chosen.home == choices.current_name():
-        entry = case_of(archive, chosen.case)
+        try:
+            entry = case_of(archive, chosen.case)
+        except SearchError:
+            return  # it left the archive meanwhile; its picture is still asked about
         patient = words.patient_group(entry.patient_id)
         named = f"{words.finding(entry)}, patient {patient}, case {entry.id}"
         st.markdown(f":small[**Asked about:** {words.plain(named, 120)}]")

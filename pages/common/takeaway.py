@@ -14,7 +14,7 @@ import numpy.typing as npt
 import streamlit as st
 from PIL import Image
 
-from pages.common import asked, cards, engine, phrases, pictures, words
+from pages.common import asked, cards, engine, phrases, pictures, steering, words
 from pages.common.cards import Context
 from retrieval.archive import Archive
 from retrieval.refining import Examples
@@ -53,11 +53,20 @@ def control(chosen: asked.ChosenScan, context: Context, query: engine.Query) -> 
             "One page with your scan and the nearest cases. Burned-in text in a picture stays in "
             "it: look before you pass it on."
         )
-        if chosen.case:
-            st.caption("This address reopens this search:")
+        if steering.CASE in st.query_params:
+            asked_for = "this search" if _is_plain(context, query) else "this case, asked as it is"
+            st.caption(f"This address reopens {asked_for}:")
             st.code(_address(), language=None, wrap_lines=True)
+        elif chosen.case:
+            st.caption("The case is of another archive, where its address is.")
         else:
             st.caption("This scan has no address: it is nowhere but in this visit.")
+
+
+def _is_plain(context: Context, query: engine.Query) -> bool:
+    """Whether nothing that an address does not hold has formed the list."""
+    whole = context.fitting == len(context.archive) and query.frames == 1
+    return whole and query.region is None and not len(query.examples)
 
 
 def _address() -> str:

@@ -23,13 +23,16 @@ const left = (globalThis.retrievalViewerLeft ??= new Map());
 export default function mount({ parentElement, data }) {
   const root = parentElement.querySelector(".retrieval-viewer");
   let viewer = viewers.get(root);
+  // At first, and after a step that began with them; never away from a button that is in use.
+  const { activeElement } = document;
+  const free = !viewer || root.contains(activeElement) || activeElement === document.body;
   if (viewer && viewer.shows(data)) {
     viewer.rename(data);
   } else {
     if (viewer) viewer.end();
     viewer = new Viewer(root, data);
     viewers.set(root, viewer);
-    if (data.ready) viewer.takeKeys();
+    if (data.ready && free) viewer.takeKeys();
   }
   const turn = viewer.begin();
   return () => {

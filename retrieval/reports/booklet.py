@@ -15,9 +15,11 @@ from retrieval.errors import SettingError
 from retrieval.metrics import NAMES
 from retrieval.reports import curves
 from retrieval.reports.printing import PAGES, as_bytes, as_pdf, print_style
+from retrieval.reports.results import DRAWN, drawable, reachable
 from retrieval.storage import Json
 
 TABLE = (1, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 70, 80, 90, 100)
+BY_MATCHES = ("precision", "all-figures", "precision-recall")
 MARGIN = 0.09
 NOT_FOR_DIAGNOSIS = "Research and teaching; not for diagnosis."
 MEANINGS = {
@@ -48,13 +50,14 @@ def report(
     with print_style():
         pages = [
             _front(title, result, size),
-            _with_figure("Precision by number of matches", curves.precision, result, size),
-            _with_figure("All figures by number of matches", curves.all_figures, result, size),
-            _with_figure("Precision against recall", curves.precision_recall, result, size),
+            *(
+                _with_figure(DRAWN[name], curves.DRAWINGS[name], result, size)
+                for name in drawable(result, BY_MATCHES)
+            ),
             _with_table(
                 "Figures by number of matches, in percent",
                 ("k", *(NAMES[name] for name in curves.measured(result))),
-                curves.shown_rows(result, TABLE),
+                curves.shown_rows(result, reachable(result, TABLE)),
                 size,
             ),
             _with_table(*groups_table(result), size),
@@ -80,6 +83,7 @@ def report(
 
 def groups_table(result: Json) -> tuple[str, Row, list[Row]]:
     """Title, head and rows of precision by label and by subtype of the queries, in percent."""
+    numbers = reachable(result, (5, 10, 50))
     groups = [("All", result), *result["per_label"].items()]
     groups += [(f"{name} (subtype)", of) for name, of in result.get("per_subtype", {}).items()]
     rows = [
@@ -87,12 +91,12 @@ def groups_table(result: Json) -> tuple[str, Row, list[Row]]:
             name,
             str(found["queries"]),
             f"{100 * found['chance']:.1f}",
-            *(curves.percent(found["at_k"][str(k)]["precision"]) for k in (5, 10, 50)),
+            *(curves.percent(found["at_k"][str(k)]["precision"]) for k in numbers),
             curves.percent(found["map"]),
         )
         for name, found in groups
     ]
-    head = ("Queries", "Number", "Random", "P@5", "P@10", "P@50", "Mean AP")
+    head = ("Queries", "Number", "Random", *(f"P@{k}" for k in numbers), "Mean AP")
     return "Precision by label and subtype of the query, in percent", head, rows
 
 
@@ -109,7 +113,7 @@ def _front(title: str, result: Json, size: str) -> Figure:
         ("Random order", f"precision {100 * result['chance']:.1f} %"),
         *(
             (f"Precision at {k}", f"{_interval(result['at_k'][str(k)]['precision'])}")
-            for k in (1, 5, 10, 50)
+            for k in reachable(result, (1, 5, 10, 50))
         ),
         ("Mean AP", f"{_interval(result['map'])}, divided by all relevant cases"),
         ("AP at 5", f"{_interval(result['at_k']['5']['ap_paper'])}, divided by the hits found"),

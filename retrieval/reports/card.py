@@ -44,7 +44,8 @@ PNEUMONIA = DataSet(
     (
         "Children aged 1 to 5 in one hospital: it says little about adults.",
         "The copies at hand were squashed to squares, and the squashing itself tells the label.",
-        "Of the test split 234 of 624 are normal (37 %), of the train split 1,122 of 4,197 (27 %).",
+        "Of the test split 234 of 624 are normal (37.5 %), of the train split 1,122 of 4,197 "
+        "(26.7 %).",
     ),
 )
 # Shipped model -> its data; the evaluations that a card prints are found by the model's id.

@@ -14,15 +14,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from retrieval import colours
-from retrieval.reliability import OF_TRUST
 from retrieval.reports import spreadsheet
 from retrieval.reports.printing import as_bytes, print_style
+from retrieval.reports.results import CURVE, drawable, reachable
 from retrieval.storage import Json
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FIRST, LAST = 5, 50  # matches shown, as the source paper counts
 SIZE = (6.3, 3.9)  # inches: the width of a page's text
 COLOURS = (colours.ALL_QUERIES, *colours.LABELS)
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
@@ -46,14 +45,14 @@ def precision(result: Json) -> Figure:
     """Precision at k = 5 to 50 with its 95 % band, each label's, and a random order's."""
     with print_style():
         figure, axes = _axes("Matches shown, k", "Precision")
-        values, low, high = _series(result, "precision")
-        ks = np.arange(FIRST, LAST + 1)
+        ks = _numbers(result)
+        values, low, high = _series(result, "precision", ks)
         axes.fill_between(ks, low, high, color="0.82", linewidth=0, label="95 % interval")
         _line(axes, ks, values, 0, "All queries")
         for place, (label, found) in enumerate(sorted(result["per_label"].items()), start=1):
-            _line(axes, ks, _series(found, "precision")[0], place, f"Queries: {label}")
+            _line(axes, ks, _series(found, "precision", ks)[0], place, f"Queries: {label}")
         axes.axhline(result["chance"], color="0.45", linewidth=1, linestyle=(0, (1, 3)))
-        axes.text(LAST, result["chance"], "random order ", size=8, ha="right", va="bottom")
+        axes.text(ks[-1], result["chance"], "random order ", size=8, ha="right", va="bottom")
         axes.set_ylim(0, 1.02)
         axes.legend(loc="lower left", ncols=2, fontsize=8)
     return figure
@@ -63,13 +62,13 @@ def all_figures(result: Json) -> Figure:
     """Precision, recall, F-score and both APs at k = 5 to 50, each with its band."""
     with print_style():
         figure = Figure(figsize=(SIZE[0], 7.2), layout="constrained")
-        ks = np.arange(FIRST, LAST + 1)
+        ks = _numbers(result)
         names = measured(result)
         panels = figure.subplots(3, 2).ravel().tolist()
         for unused in panels[len(names) :]:
             unused.set_axis_off()
         for axes, name in zip(panels, names, strict=False):
-            values, low, high = _series(result, name)
+            values, low, high = _series(result, name, ks)
             axes.fill_between(ks, low, high, color="0.82", linewidth=0)
             axes.plot(ks, values, color="black")
             axes.set_title(NAMES[name], size=9)
@@ -88,7 +87,7 @@ def precision_recall(result: Json) -> Figure:
             f"Queries: {label}": found for label, found in sorted(result["per_label"].items())
         }
         for place, (title, found) in enumerate(groups.items()):
-            at_k = [found["at_k"][str(k)] for k in range(1, 101)]
+            at_k = [found["at_k"][str(k)] for k in reachable(result, range(1, 101))]
             recall = np.array([one["recall"]["value"] for one in at_k])
             values = np.array([one["precision"]["value"] for one in at_k])
             _line(axes, recall, values, place, title)
@@ -176,7 +175,7 @@ def head_of(result: Json) -> tuple[str, ...]:
 def rows_of(result: Json, ks: Sequence[int] = tuple(range(1, 101))) -> Rows:
     """Every figure with its interval at each k, as text of six digits, below `head_of`."""
     rows = []
-    for k in ks:
+    for k in reachable(result, ks):
         found = result["at_k"][str(k)]
         cells = [found[name][end] for name in measured(result) for end in ("value", "low", "high")]
         rows.append((str(k), *(f"{cell:.6f}" for cell in cells)))
@@ -213,8 +212,12 @@ def _escaped(text: str) -> str:
     return "".join(LATEX.get(character, character) for character in text)
 
 
-def _series(result: Json, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    found = [result["at_k"][str(k)][name] for k in range(FIRST, LAST + 1)]
+def _numbers(result: Json) -> list[int]:
+    return reachable(result, CURVE)
+
+
+def _series(group: Json, name: str, ks: Sequence[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    found = [group["at_k"][str(k)][name] for k in ks]
     return tuple(np.array([one[end] for one in found]) for end in ("value", "low", "high"))
 
 
@@ -254,11 +257,6 @@ DRAWINGS = {
     "reliability": reliability,
     "coverage": coverage,
 }
-
-
-def drawable(result: Json) -> list[str]:
-    """Which of `DRAWINGS` a result has figures for."""
-    return [name for name in DRAWINGS if "trust" in result or name not in OF_TRUST]
 
 
 def files_of(result: Json) -> dict[str, bytes]:

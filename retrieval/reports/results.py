@@ -6,9 +6,11 @@ import contextlib
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from retrieval.errors import EvaluationError
+from retrieval.reliability import OF_TRUST
 from retrieval.storage import Json, replace_json
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -25,6 +27,14 @@ MAPS = {"exact": "by exact shares", "covering": "by covering"}  # as its tables 
 REFINED = "refinement/"  # of lists refined by two examples
 REGIONS = "regions/"  # of queries by a boxed region
 CODE_LENGTH = 16
+CURVE = range(5, 51)  # matches shown, as the source paper counts
+DRAWN = {  # `curves.DRAWINGS` and their titles
+    "precision": "Precision by number of matches",
+    "all-figures": "All figures by number of matches",
+    "precision-recall": "Precision against recall",
+    "reliability": "Stated chances and what came true",
+    "coverage": "Precision of the surest queries",
+}
 KEPT = "RETRIEVAL_RESULTS"  # names the folder where a served app keeps what it measures
 PRINTED = "printed/"  # and of the paper's own queries
 
@@ -44,6 +54,31 @@ def code_id() -> str:
 def write_result(path: Path, found: Json) -> None:
     """Write a result to a file, with the code that made it."""
     replace_json(path, {**found, "code": {"id": code_id()}})
+
+
+def reach(result: Json) -> int:
+    """The most matches that a query of an evaluation can have.
+
+    Figures at more would count places that nothing can fill.
+    """
+    left_out = result["protocol"] in ("paper", "own-patient-out")  # at least its own picture
+    return result["archive"]["count"] - left_out
+
+
+def reachable(result: Json, numbers: Iterable[int]) -> list[int]:
+    """Those numbers of matches that an evaluation's queries can have."""
+    return [k for k in numbers if k <= reach(result)]
+
+
+def drawable(result: Json, names: Iterable[str] = tuple(DRAWN)) -> list[str]:
+    """Those of the drawings that an evaluation has figures for."""
+    needed = {"precision": CURVE, "all-figures": CURVE, "precision-recall": [1]}
+    return [
+        name
+        for name in names
+        if (name not in OF_TRUST or "trust" in result)
+        and (name not in needed or reachable(result, needed[name]))
+    ]
 
 
 def read_result(name: str) -> Json:

@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.common import figures, words
-from retrieval.reports import results
+from retrieval.reports import booklet, curves, results
 from tests.pages.visiting import at_page, control
 
 
@@ -54,6 +54,14 @@ def test_no_figure_at_more_matches_than_there_are():
     assert app.table[0].value["k"].tolist() == ["5", "10", "15", "20"]
     lines = json.loads(app.get("plotly_chart")[0].proto.spec)["data"]
     assert max(lines[1]["x"]) == 21 and not any("P at 50" in table.value for table in app.table)
+    _, head, _ = booklet.groups_table(left_out.about)  # nor on paper, nor in the files
+    assert head == ("Queries", "Number", "Random", "P@5", "P@10", "Mean AP")
+    assert [row[0] for row in curves.rows_of(left_out.about)] == [str(k) for k in range(1, 22)]
+    for count in (5, 4, 1):  # too few for a curve, and for any figure at all
+        tiny = figures.Report("x", {**left_out.about, "archive": {"id": "x", "count": count}})
+        app = AppTest.from_function(show, args=(tiny,), default_timeout=60).run()
+        assert not app.exception and len(app.get("plotly_chart")) == 0
+        assert booklet.report("A small one", tiny.about).startswith(b"%PDF")
 
 
 def test_the_honest_protocol_comes_first():

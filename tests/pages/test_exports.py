@@ -25,8 +25,8 @@ def test_the_files_are_those_of_the_result(about):
     assert {name.rsplit(".", 1)[1] for name in packed.namelist()} == {"svg", "png", "csv", "tex"}
     assert json.loads(exports._json(about)) == about
     assert exports._report("T", about, None, None, "A4").startswith(b"%PDF")
-    assert list(exports.FIGURES) == list(curves.DRAWINGS)
-    for key in exports.FIGURES:
+    assert list(results.DRAWN) == list(curves.DRAWINGS)
+    for key in results.DRAWN:
         assert b"<svg" in exports._figure(about, key, "svg")
     assert exports._table(about, "CSV").count(b"\r\n") == 101
     assert exports._table(about, "LaTeX").count(rb"\\") == 101

@@ -132,6 +132,17 @@ def test_the_address_to_take_away_reopens_the_search(monkeypatch):
     assert any(f"case {entry.id}" in text for text in texts(again))  # and says which case it is of
 
 
+def test_a_case_that_left_the_archive_or_is_of_another_is_still_searched():
+    _, entry = shipped_sample()
+    app = started()
+    app.query_params[steering.CASE] = entry.id
+    app.run()
+    assert any(f"case {entry.id}" in text for text in texts(app))
+    app = control(app, "archive").select("covid-ct").run()
+    assert not app.exception and not app.error and steering.CASE not in app.query_params
+    assert not any(f"case {entry.id}" in text for text in texts(app)) and ranks(app)
+
+
 def app_address(app, monkeypatch):
     """What "Download" says of a visit: a popover does not open without a browser."""
     asked_for = type("Context", (), {"url": "http://host/search?old=1"})

@@ -49,7 +49,7 @@ def test_lines_differ_without_colour(result):
 
 @pytest.mark.parametrize("name", curves.DRAWINGS)
 def test_no_text_is_cut_off(result, name):
-    if name not in curves.drawable(result):
+    if name not in results.drawable(result):
         assert name in reliability.OF_TRUST and "trust" not in result
         return
     figure = curves.DRAWINGS[name](result)
