@@ -61,7 +61,7 @@ def reach(result: Json) -> int:
 
     Figures at more would count places that nothing can fill.
     """
-    left_out = result["protocol"] in ("paper", "own-patient-out")  # at least its own picture
+    left_out = result["protocol"] == "own-patient-out"  # at least the query's own picture
     return result["archive"]["count"] - left_out
 
 
