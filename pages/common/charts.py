@@ -1,4 +1,4 @@
-"""The curve of precision against the number of matches shown."""
+"""Charts of an evaluation: curves of precision, and how every chart is put on its page."""
 
 from __future__ import annotations
 
@@ -13,6 +13,15 @@ HEIGHT = 460
 FIRST_MATCHES = range(1, 101)
 
 
+def show(figure: go.Figure, alt: str) -> None:
+    """Put a chart on the page in ink that can be read on the theme's ground."""
+    ink = {"color": palette.INKS.get(st.context.theme.type or "", palette.INKS["light"])}
+    figure.update_layout(legend_font=ink)
+    figure.update_xaxes(title_font=ink, tickfont=ink, gridcolor=palette.GRID)
+    figure.update_yaxes(title_font=ink, tickfont=ink, gridcolor=palette.GRID)
+    st.plotly_chart(figure, width="stretch", config={"displayModeBar": False}, alt=alt)
+
+
 def precision(report: Report, printed: Json | None) -> None:
     """Draw precision at k with its band, each label's line, chance, and the paper's points."""
     figure = go.Figure()
@@ -24,12 +33,10 @@ def precision(report: Report, printed: Json | None) -> None:
         _add_printed(figure, printed)
     figure.update_layout(
         hovermode="x unified",
-        xaxis={"title": "Matches shown, k", "range": [4, 51], "gridcolor": palette.GRID},
+        xaxis={"title": "Matches shown, k", "range": [4, 51]},
         **_precision_upwards(),
     )
-    st.plotly_chart(
-        figure, width="stretch", config={"displayModeBar": False}, alt=_description(report)
-    )
+    show(figure, _description(report))
 
 
 def precision_recall(report: Report) -> None:
@@ -52,18 +59,13 @@ def precision_recall(report: Report) -> None:
             hovertemplate="k = %{customdata}: recall %{x:.1%}, precision %{y:.1%}",
         )
     figure.update_layout(
-        xaxis={"title": "Recall", "tickformat": ".1%", "gridcolor": palette.GRID},
+        xaxis={"title": "Recall", "tickformat": ".1%"},
         **_precision_upwards(),
     )
     last = numbers[-1]
     recall, precision = (report.figure(name, last)[0] for name in ("recall", "precision"))
     ends = f"recall {words.percent(recall)}, precision {words.percent(precision)}"
-    st.plotly_chart(
-        figure,
-        width="stretch",
-        config={"displayModeBar": False},
-        alt=f"Precision against recall for 1 to {last} matches; at {last} matches {ends}.",
-    )
+    show(figure, f"Precision against recall for 1 to {last} matches; at {last} matches {ends}.")
     st.caption(
         f"The first {last} matches. Most archives hold far more cases with the query's label, so "
         "recall stays small; the files under the curve above hold this figure too."
@@ -80,7 +82,6 @@ def _precision_upwards() -> Json:
             "title": "Precision",
             "range": [0, 1.02],
             "tickformat": ".0%",
-            "gridcolor": palette.GRID,
         },
     }
 

@@ -12,6 +12,8 @@ LABEL_DASHES = ("dash", "dashdot", "longdash", "longdashdot")
 REGION = "#E69F00"  # framed in black: seen on any picture
 CHOSEN = "#C2589B"  # 3:1 and more against both grounds
 GRID = "rgba(127, 140, 141, 0.25)"
+# Axes and legends: Streamlit's own grey has 3.7:1 on white. These are `grayTextColor` of the theme.
+INKS = {"light": "#55626B", "dark": "#A9B5BD"}
 
 IDENTICAL_BADGE = "green"
 TIED_BADGE = "gray"

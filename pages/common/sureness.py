@@ -5,7 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.common import palette, tables, words
+from pages.common import charts, palette, tables, words
 from pages.common.figures import Json
 
 HEIGHT = 360
@@ -95,7 +95,7 @@ def _coverage(trust: Json) -> None:
 
 
 def _show(figure: go.Figure, x: str, y: str, span: list[float], alt: str) -> None:
-    axis = {"range": span, "tickformat": ".0%", "gridcolor": palette.GRID}
+    axis = {"range": span, "tickformat": ".0%"}
     figure.update_layout(
         height=HEIGHT,
         margin={"l": 8, "r": 8, "t": 16, "b": 8},
@@ -103,7 +103,7 @@ def _show(figure: go.Figure, x: str, y: str, span: list[float], alt: str) -> Non
         xaxis={"title": x, **axis},
         yaxis={"title": y, **axis},
     )
-    st.plotly_chart(figure, width="stretch", config={"displayModeBar": False}, alt=alt)
+    charts.show(figure, alt)
 
 
 def _error(trust: Json) -> str:

@@ -6,7 +6,7 @@ import re
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.common import figures, words
+from pages.common import figures, palette, words
 from retrieval.reports import booklet, curves, results
 from tests.pages.visiting import at_page, control
 
@@ -86,3 +86,5 @@ def test_the_chart_holds_every_curve_and_the_printed_points():
     assert lines["All queries"]["y"][5] == report.figure("precision", 10)[0]
     printed = next(trace for name, trace in lines.items() if "paper" in name)
     assert dict(zip(printed["x"], printed["y"], strict=True))[10] == 0.85
+    axis = figure["layout"]["xaxis"]
+    assert axis["tickfont"]["color"] == axis["title"]["font"]["color"] == palette.INKS["light"]

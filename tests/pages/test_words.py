@@ -66,6 +66,7 @@ def test_colours_stand_out(mode):
     for ground in (theme["backgroundColor"], theme["secondaryBackgroundColor"]):
         assert contrast(theme["textColor"], ground) >= 7
         assert contrast(theme["linkColor"], ground) >= 4.5
+        assert contrast(palette.INKS[mode], ground) >= 4.5
     lines = (palette.ALL_QUERIES, palette.CHANCE, palette.PRINTED, *palette.LABELS)
     for colour in lines:
         assert contrast(colour, theme["backgroundColor"]) >= 3, colour
