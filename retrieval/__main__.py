@@ -323,11 +323,10 @@ def _progress(what: str) -> Callable[..., None]:
 
 def _require_writable(path: Path | None) -> None:
     """Refuse a place that no result can be written to before the long work."""
-    from retrieval import storage
-    from retrieval.errors import EvaluationError
+    from retrieval.reports import results
 
     if path is not None:
-        storage.require_file(path, EvaluationError)
+        results.require_place(path)
 
 
 def _write_json(path: Path | None, found: dict[str, Any]) -> None:

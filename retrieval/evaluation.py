@@ -101,13 +101,15 @@ class Evaluation:
 
     per_subtype : of the queries of one subtype, where a label has several; relevant is
     still what shares the label.
-    archive_count : cases ranked against; seen : queries that the model was trained on;
+    archive_count : cases ranked against, and fewest_ranked : of them by any one query, whose
+    own patient may be left out; seen : queries that the model was trained on;
     trust : whether the archive's calibration holds for them, if it has one.
     """
 
     protocol: str
     archive_id: str
     archive_count: int
+    fewest_ranked: int
     model_id: str
     seen: int
     bits: int
@@ -122,6 +124,7 @@ class Evaluation:
         return {
             "protocol": self.protocol,
             "archive": {"id": self.archive_id, "count": self.archive_count},
+            "fewest_ranked": self.fewest_ranked,
             "model": {"id": self.model_id},
             "bits": self.bits,
             "queries_seen_in_training": self.seen,
@@ -196,14 +199,14 @@ def evaluate_against(
     progress: Progress | None = None,
 ) -> Evaluation:
     """Figures of queries ranked against a gallery that `gallery_for` gave."""
-    values, chance = figures_of_queries(
-        gallery, queries, keep_own=protocol == "paper", progress=progress
-    )
+    keep_own = protocol == "paper"
+    values, chance = figures_of_queries(gallery, queries, keep_own=keep_own, progress=progress)
     overall, per_label = curves_of(values, chance, queries)
     return Evaluation(
         protocol=protocol,
         archive_id=archive.id,
         archive_count=len(gallery),
+        fewest_ranked=fewest_ranked(gallery, queries, keep_own=keep_own),
         model_id=model.id,
         seen=int(model.saw_each(queries.sha256).sum()),
         bits=gallery.codes.shape[1] * 8,
@@ -290,6 +293,12 @@ def figures_of_queries(
         if progress:
             progress(len(rows), len(queries))
     return np.stack(rows), np.array(chance)
+
+
+def fewest_ranked(gallery: Cases, queries: Cases, *, keep_own: bool = False) -> int:
+    """How many cases every query is ranked against at least."""
+    without = () if keep_own else STRANGERS
+    return min(int(mask.sum()) for mask in allowed_cases(gallery, queries, without=without))
 
 
 def precision_at(

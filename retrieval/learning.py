@@ -347,10 +347,11 @@ def _encoded(model: Model, pictures: TrainingSet, progress: Counter) -> npt.NDAr
 
 def _measured(pictures: TrainingSet, parts: Sequence[tuple[Codes, Rows, Rows]]) -> Evaluation:
     """Figures of every picture, each asked of its own fold's model."""
-    found = [
-        evaluation.figures_of_queries(_cases(pictures, codes, others), _cases(pictures, codes, own))
+    sides = [
+        (_cases(pictures, codes, others), _cases(pictures, codes, own))
         for codes, own, others in parts
     ]
+    found = [evaluation.figures_of_queries(*pair) for pair in sides]
     values, chance = (np.concatenate(column) for column in zip(*found, strict=True))
     order = np.concatenate([own for _, own, _ in parts])
     codes = np.concatenate([codes[own] for codes, own, _ in parts])
@@ -360,6 +361,7 @@ def _measured(pictures: TrainingSet, parts: Sequence[tuple[Codes, Rows, Rows]]) 
         protocol=CROSS_FITTED,
         archive_id="",
         archive_count=round(float(np.mean([len(others) for *_, others in parts]))),
+        fewest_ranked=min(evaluation.fewest_ranked(*pair) for pair in sides),
         model_id="",
         seen=0,
         bits=codes.shape[1] * 8,

@@ -13,6 +13,7 @@ from retrieval.archive import open_archive
 from retrieval.datasets import read_folder
 from retrieval.errors import EvaluationError, ModelMismatch, PatientOverlap
 from retrieval.evaluation import cases_of_archive, cases_of_folder, evaluate
+from retrieval.reports.results import reach
 from tests import small
 
 
@@ -53,6 +54,19 @@ def test_own_patient_is_left_out(archive, folder, model, k):
     )
     assert result.overall.at_k["precision"][0, k - 1] == pytest.approx(oracle)
     assert result.overall.queries == 24 and result.archive_count == 24
+
+
+def test_the_fewest_cases_that_a_query_meets_are_counted(archive, folder, model):
+    cases = cases_of_archive(archive, model)
+    patients = np.array(["a"] * 20 + ["b"] * 3 + ["c"])
+    grouped = replace(cases, patients=patients, labels=np.full(24, "one"))
+    result = evaluation.evaluate_against(grouped, archive, model, grouped, "own-patient-out")
+    assert result.json()["fewest_ranked"] == reach(result.json()) == 4
+    values, _ = evaluation.figures_of_queries(grouped, grouped)
+    precise = (values[:, :100] == 1).all(axis=0)  # all share the label: what is short is places
+    assert precise[:4].all() and not precise[4:].any()
+    itself = evaluate(archive, model, cases_of_folder(folder, model), protocol="paper").json()
+    assert itself["fewest_ranked"] == reach(itself) == 24
 
 
 @pytest.mark.parametrize("k", [1, 5, 10])

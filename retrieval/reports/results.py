@@ -11,7 +11,7 @@ from pathlib import Path
 
 from retrieval.errors import EvaluationError
 from retrieval.reliability import OF_TRUST
-from retrieval.storage import Json, replace_json
+from retrieval.storage import Json, replace_json, require_file
 
 PACKAGE = Path(__file__).resolve().parents[1]
 RESULTS = PACKAGE.parent / "assets" / "results"
@@ -51,18 +51,27 @@ def code_id() -> str:
     return found.hexdigest()[:CODE_LENGTH]
 
 
+RUNNING = code_id()  # of the code as it was loaded: files may change while a long job runs
+
+
+def require_place(path: Path) -> None:
+    """Refuse a place that no result can be written to, before the long work."""
+    require_file(path, EvaluationError)
+
+
 def write_result(path: Path, found: Json) -> None:
     """Write a result to a file, with the code that made it."""
-    replace_json(path, {**found, "code": {"id": code_id()}})
+    replace_json(path, {**found, "code": {"id": RUNNING}})
 
 
 def reach(result: Json) -> int:
-    """The most matches that a query of an evaluation can have.
+    """The most matches that every query of an evaluation can have.
 
-    Figures at more would count places that nothing can fill.
+    Figures at more would count places that nothing can fill. Results written before they
+    said so (`fewest_ranked`) are taken to have left out no more than the query's own picture.
     """
-    left_out = result["protocol"] == "own-patient-out"  # at least the query's own picture
-    return result["archive"]["count"] - left_out
+    left_out = result["protocol"] == "own-patient-out"
+    return result.get("fewest_ranked", result["archive"]["count"] - left_out)
 
 
 def reachable(result: Json, numbers: Iterable[int]) -> list[int]:

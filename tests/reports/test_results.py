@@ -30,12 +30,16 @@ def test_the_id_of_the_code_follows_its_text_alone(tmp_path, monkeypatch):
     assert len({own, changed, results.code_id()}) == 3
 
 
-def test_a_written_result_says_which_code_made_it(tmp_path, capsys):
+def test_a_written_result_says_which_code_made_it(tmp_path, capsys, monkeypatch):
     out = tmp_path / "result.json"
     options = ["--split", "test", "--json", str(out)]
     assert main(["evaluate", "sample-ct", "--queries", "sample-ct", *options]) == 0
     assert json.loads(out.read_text())["code"] == {"id": results.code_id()}
     capsys.readouterr()
+    monkeypatch.setattr(results, "code_id", lambda: "changed")  # while a long job ran
+    results.write_result(out, {})
+    assert json.loads(out.read_text()) == {"code": {"id": results.RUNNING}}
+    monkeypatch.undo()
     with pytest.raises(SystemExit) as ended:
         main(["--version"])
     assert not ended.value.code and capsys.readouterr().out == f"code {results.code_id()}\n"
