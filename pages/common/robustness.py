@@ -63,7 +63,7 @@ def sources(found: Json, name: str) -> None:
             ),
             "Precision at 10": _share(group["precision_at_10"]),
             "Without cases of that source": _share_if(group, "without_own_source"),
-            "Without as many others": _share_if(group, "without_as_many_others"),
+            "Without as many at random": _share_if(group, "without_as_many_at_random"),
             "Difference, points": _points(group["difference"]) if "difference" in group else "",
         }
         for group in found["groups"]

@@ -80,7 +80,7 @@ def seeds_table() -> str:
 def sources_table(result: Json) -> str:
     """A Markdown table of queries by source, with the archive and without that source."""
     head = ["Source of the queries", "Queries", "P@10 (chance)", "Without that source",
-            "Without as many others", "Difference"]  # fmt: skip
+            "Without as many at random", "Difference"]  # fmt: skip
     return table(head, [_of_source(group) for group in result["groups"]])
 
 
@@ -92,7 +92,7 @@ def _of_source(group: Json) -> list[str]:
     ]
     if "difference" not in group:
         return [*cells, "", "", ""]
-    left_out = (group["without_own_source"], group["without_as_many_others"])
+    left_out = (group["without_own_source"], group["without_as_many_at_random"])
     return [*cells, *map(interval, left_out), difference(group["difference"])]
 
 

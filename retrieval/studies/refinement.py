@@ -64,9 +64,9 @@ def measure(archive: Archive, model: Model, split: str) -> Refinement:
         raise EvaluationError("How to refine is chosen on other splits than test; name one.")
     cases = evaluation.cases_of_archive(archive, model)
     asked = np.flatnonzero(cases.splits == split)
-    gallery = np.flatnonzero(~np.isin(cases.splits, [split, "test"]))
-    if not len(asked) or not len(gallery):
-        raise EvaluationError(f"Archive {archive.name} needs cases in {split} and in other splits.")
+    if not len(asked):
+        raise EvaluationError(f"Archive {archive.name} has no case in split {split}.")
+    gallery = np.flatnonzero(evaluation.gallery_rows(cases, cases.take(asked)))
     space = Space.of(archive, model)
     found = [_one(space, cases, gallery, int(row)) for row in asked]
     kept = np.array([pair is not None for pair in found])

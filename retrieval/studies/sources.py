@@ -3,8 +3,8 @@
 Pictures of one publication or collection share window, crop, sharpness and the way they
 were saved. Where a finding comes from few sources, finding the source is finding the
 label: so queries whose source stands in the archive are also ranked without it. That
-leaves fewer cases of the finding to find, so as many others, drawn at random, are left out
-instead beside it, and the difference between the two is what the source itself gave.
+leaves fewer cases of the finding to find, so beside it as many are left out at random, in
+the archive's own mix of sources, and the difference between the two is what the source gave.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from retrieval.storage import Json
 
 DEPTH = 10
 FEWEST = 20  # queries of one source for a row of its own; the rest are summed up
-DRAWS = 50  # of other cases to leave out, for each query
+DRAWS = 50  # of cases to leave out at random, for each query
 NEW, OTHERS, UNKNOWN = "sources new to the archive", "other known sources", "source not named"
 
 Strings = npt.NDArray[np.str_]
@@ -38,8 +38,8 @@ class SourceGroup:
 
     labels : queries of each label. precision : P@10 against all cases; chance : of a random
     order. For sources that the archive knows, `without` : against those of other sources;
-    control : with as many others of the same labels left out instead; difference : `without`
-    less `control`, query by query.
+    control : with as many of the same labels left out at random instead, some of them of the
+    own source; difference : `without` less `control`, query by query.
     """
 
     name: str
@@ -54,7 +54,7 @@ class SourceGroup:
         """As `sources --json` writes it."""
         left_out = {
             "without_own_source": self.without,
-            "without_as_many_others": self.control,
+            "without_as_many_at_random": self.control,
             "difference": self.difference,
         }
         return {
@@ -151,8 +151,8 @@ def _group(name: str, gallery: Cases, queries: Cases, own: list[Mask]) -> Source
         chance.append(float(relevant.mean()))
         if name not in (NEW, UNKNOWN):
             kept = ~own[row]
-            others = [kept_instead(own[row], gallery.labels, random) for _ in range(DRAWS)]
-            control = np.mean([precision(distance[one], relevant[one]) for one in others])
+            draws = [kept_instead(own[row], gallery.labels, random) for _ in range(DRAWS)]
+            control = np.mean([precision(distance[one], relevant[one]) for one in draws])
             without = precision(distance[kept], relevant[kept])
             left_out.append([without, control, without - control])
     values = np.array(whole)[:, None]

@@ -71,7 +71,7 @@ def test_sources_with_few_queries_are_summed_up_and_unnamed_ones_kept_apart():
     assert names.tolist() == ["a"] * sources.FEWEST + last
 
 
-def test_as_many_others_of_each_label_are_left_out():
+def test_as_many_of_each_label_are_left_out_at_random():
     labels = np.array(["x"] * 30 + ["y"] * 30)
     own = np.zeros(60, dtype=bool)
     own[[0, 1, 2, 40]] = True
