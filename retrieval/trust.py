@@ -22,7 +22,7 @@ from retrieval.storage import Json
 
 # Why neither figures for new patients nor a chance are given for a query
 TRAINED_ON = "Used to train the model"
-NEAR_TRAINED = "Nearly a training picture"
+NEAR_TRAINED = "Nearly the code of a training picture"
 ARCHIVED = "This picture is in the archive itself"
 UNLIKE = "This is not the kind of picture that this archive was measured with"
 STRANGE = "This scan looks unlike all pictures of this archive"

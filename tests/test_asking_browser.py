@@ -80,6 +80,8 @@ def test_maps_of_two_kinds_are_shown_for_a_pair_and_a_page_is_taken_away(server,
         # 128 pictures are encoded for the second
         expect(page.get_by_text(traces.MEANING[how])).to_be_visible(timeout=3 * PATIENCE)
         expect(coloured).to_have_count(2)
+        names = [coloured.nth(place).get_attribute("alt").split(",")[0] for place in (0, 1)]
+        assert names == ["Your scan", "Match"]
         sources.append(coloured.first.get_attribute("src"))
     assert sources[0] != sources[1]
     page.keyboard.press("n")

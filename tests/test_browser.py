@@ -61,7 +61,7 @@ def test_a_series_is_windowed_stepped_through_and_compared(server, page, tmp_pat
     slices = write_ct_series(tmp_path / "series", slices=5, pixels=256)
     ask(page, *((path.name, path.read_bytes()) for path in reversed(slices)))
     expect(page.get_by_text("Slice (of 5, ordered by position)")).to_be_visible()
-    picture = page.get_by_role("img", name=re.compile("The scan you asked about"))
+    picture = page.get_by_role("img", name=re.compile("Your scan, which was asked about"))
     picture.click()
     page.keyboard.press("1")
     expect(page.get_by_text("W 400 L 40 HU").first).to_be_visible()

@@ -72,6 +72,12 @@ def scan() -> ChosenScan | None:
     return upload.files[chosen.indices[_slice(upload, chosen)]]
 
 
+def title() -> str:
+    """What the scan that is asked about is called beside its matches."""
+    chosen = scan()
+    return "Archived case" if chosen is not None and chosen.case else "Your scan"
+
+
 def group() -> str:
     """A name for what was uploaded at once; empty before there is anything."""
     upload = _upload()

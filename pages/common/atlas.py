@@ -7,7 +7,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.common import asked, choices, palette, pictures, words
+from pages.common import asked, charts, choices, palette, pictures, words
 from retrieval import around
 from retrieval import layout as layouts
 from retrieval.archive import LAYOUT, Archive
@@ -22,7 +22,7 @@ TYPED = "browse-case"
 def chart(archive: Archive, allowed: npt.NDArray[np.bool_] | None) -> int | None:
     """The map; the row of the case that was clicked, or None."""
     mask = None if allowed is None else allowed.tobytes()
-    figure, rows = _figure(_map_id(archive), mask, archive)
+    figure, rows = _figure(_map_id(archive), mask, charts.ink()["color"], archive)
     typed = _rows(archive, _typed()) if _typed() else []
     if len(typed) == 1:
         figure = _marked(figure, archive, typed[0])
@@ -87,7 +87,7 @@ def _kept(map_id: str, _archive: Archive) -> float:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _figure(
-    map_id: str, mask: bytes | None, _archive: Archive
+    map_id: str, mask: bytes | None, ink: str, _archive: Archive
 ) -> tuple[go.Figure, npt.NDArray[np.intp]]:
     """The chart of the cases that a mask (n,) of bools leaves, and their rows."""
     allowed = np.ones(len(_archive), dtype=bool)
@@ -119,7 +119,7 @@ def _figure(
     figure.update_layout(
         height=HEIGHT,
         margin={"l": 0, "r": 0, "t": 8, "b": 8},
-        legend={"orientation": "h", "y": 1.05, "x": 0},
+        legend={"orientation": "h", "y": 1.05, "x": 0, "font": {"color": ink}},
         dragmode="pan",
         clickmode="event+select",
         xaxis={"visible": False, "range": across},

@@ -13,12 +13,17 @@ HEIGHT = 460
 FIRST_MATCHES = range(1, 101)
 
 
+def ink() -> dict[str, str]:
+    """The font of axes and legends: a colour that can be read on the theme's ground."""
+    return {"color": palette.INKS.get(st.context.theme.type or "", palette.INKS["light"])}
+
+
 def show(figure: go.Figure, alt: str) -> None:
-    """Put a chart on the page in ink that can be read on the theme's ground."""
-    ink = {"color": palette.INKS.get(st.context.theme.type or "", palette.INKS["light"])}
-    figure.update_layout(legend_font=ink)
-    figure.update_xaxes(title_font=ink, tickfont=ink, gridcolor=palette.GRID)
-    figure.update_yaxes(title_font=ink, tickfont=ink, gridcolor=palette.GRID)
+    """Put a chart with axes on the page."""
+    font = ink()
+    figure.update_layout(legend_font=font)
+    figure.update_xaxes(title_font=font, tickfont=font, gridcolor=palette.GRID)
+    figure.update_yaxes(title_font=font, tickfont=font, gridcolor=palette.GRID)
     st.plotly_chart(figure, width="stretch", config={"displayModeBar": False}, alt=alt)
 
 

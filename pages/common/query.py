@@ -13,6 +13,12 @@ from retrieval.archive import Archive
 from retrieval.around import Around
 
 VIEWER_HEIGHT = 380  # pixels
+SEEN = {
+    trust.TRAINED_ON: "The model has seen this picture with its label, so the ranking flatters, "
+    "and no chance is shown.",
+    trust.NEAR_TRAINED: "A picture that the model was trained on has nearly this code. It may be "
+    "a copy of this one; the ranking would then flatter, so no chance is shown.",
+}
 
 
 def picture(query: engine.Query) -> None:
@@ -50,23 +56,18 @@ def _oddities(query: engine.Query, modality: str) -> tuple[str, ...]:
 
 def pane(query: engine.Query) -> viewer.Pane:
     """The query as one side of the viewer."""
-    chosen = asked.scan()
-    archived = chosen is not None and chosen.case
-    title, alt = ("Archived case", "The archived case") if archived else ("Your scan", "The scan")
     return viewer.Pane(
-        title=title, alt=f"{alt} you asked about", view=query.view, group=asked.group()
+        title=asked.title(),
+        alt=f"{asked.title()}, which was asked about",
+        view=query.view,
+        group=asked.group(),
     )
 
 
 def badge(context: Context) -> None:
     """Say so where the model was trained on this picture, or on one with nearly its code."""
-    if context.withheld in (trust.TRAINED_ON, trust.NEAR_TRAINED):
-        st.badge(
-            context.withheld,
-            color=palette.CAUTION_BADGE,
-            help="The model has seen this picture, or all but the same one, with its label, "
-            "so the ranking flatters, and no chance is shown.",
-        )
+    if context.withheld in SEEN:
+        st.badge(context.withheld, color=palette.CAUTION_BADGE, help=SEEN[context.withheld])
 
 
 def counter_example(around: Around, context: Context) -> None:

@@ -12,6 +12,7 @@ from retrieval.hits import Hit
 
 SHOWN_BITS = 8
 KEY = "why-map"
+MATCH = "Match"
 HOW_KEY = "why-how"
 
 
@@ -24,7 +25,7 @@ def section(query: engine.Query, archive: Archive, hit: Hit) -> None:
     agreeing = int(agreement.agrees.sum())
     st.markdown(f"**{agreeing} of {hit.bits} bits agree.**")
     if len(query.examples):
-        st.caption("Counted for your scan as it is; the list was moved by your examples.")
+        st.caption("Counted for the scan as it is; the list was moved by your examples.")
     if query.region is not None:
         st.caption("Counted for the framed part; maps are drawn for whole scans only.")
         return
@@ -53,12 +54,12 @@ def _maps(archive: Archive, hit: Hit, agreement: Agreement) -> None:
 
 
 def _drawn(how: str, found: maps.Pair) -> None:
-    names = ("Your scan", "Archived case")
+    names = (asked.title(), MATCH)
     maps.draw(
         found, names, [f"{name}, coloured where the agreeing bits come from" for name in names]
     )
     st.caption(f"{traces.MEANING[how]} It shows what the network used, not where disease is.")
-    if where := maps.mostly_outside(found, ("your scan", "the archived case")):
+    if where := maps.mostly_outside(found, [f'"{name}"' for name in names]):
         st.warning(
             f"Most of the agreement comes from {where}. These two may be alike for other reasons "
             "than what the lungs show.",
@@ -88,8 +89,8 @@ def _table(agreement: Agreement, encoder: str) -> None:
             if agreement.columns[place] < spec.features - spec.kept
             else "no label seen",
             "Both lie": "above" if agreement.above[place] else "below",
-            "Yours, spreads": f"{agreement.margins[0, place]:+.1f}",
-            "Case, spreads": f"{agreement.margins[1, place]:+.1f}",
+            "Query, spreads": f"{agreement.margins[0, place]:+.1f}",
+            "Match, spreads": f"{agreement.margins[1, place]:+.1f}",
         }
         for place in agreement.strongest(SHOWN_BITS).tolist()
     ]

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from pages.common import region, steering, takeaway, visit, words
+from pages.common import region, steering, takeaway, visit, why, words
 from retrieval import archive as archives
 from retrieval.datasets import read_folder
 from retrieval.indexing import index
@@ -123,13 +123,26 @@ def test_the_address_to_take_away_reopens_the_search(monkeypatch):
     app.run()
     found = rows(app)
     address = app_address(app, monkeypatch)
-    assert address.path == "/search"
+    asked = parse_qs(address.query)
+    assert address.path == "/search" and asked[steering.CASE] == [entry.id] and "old" not in asked
     again = started()
-    for name, values in parse_qs(address.query).items():
+    for name, values in asked.items():
         again.query_params[name] = values[0]
     again.run()
     assert not again.exception and rows(again) == found
     assert any(f"case {entry.id}" in text for text in texts(again))  # and says which case it is of
+
+
+def test_the_maps_of_an_archived_case_and_its_match_have_names_of_their_own():
+    _, entry = shipped_sample()
+    app = started()
+    app.query_params[steering.CASE] = entry.id
+    app.session_state[why.KEY] = True
+    app.run()
+    next(one for one in app.button if (one.key or "").startswith("compare-card")).click().run()
+    alts = [one.alt for shown in app.image for one in shown.proto.imgs]
+    names = [alt.split(",")[0] for alt in alts if "coloured where" in alt]
+    assert not app.exception and names == ["Archived case", "Match"]
 
 
 def test_a_case_that_left_the_archive_or_is_of_another_is_still_searched():
@@ -146,9 +159,10 @@ def test_a_case_that_left_the_archive_or_is_of_another_is_still_searched():
 def app_address(app, monkeypatch):
     """What "Download" says of a visit: a popover does not open without a browser."""
     asked_for = type("Context", (), {"url": "http://host/search?old=1"})
-    monkeypatch.setattr(takeaway.st, "context", asked_for)
-    monkeypatch.setattr(takeaway.st, "query_params", Parameters(app.query_params))
-    return urlsplit(takeaway._address())
+    with monkeypatch.context() as patch:  # `takeaway.st` is everyone's: later visits need their own
+        patch.setattr(takeaway.st, "context", asked_for)
+        patch.setattr(takeaway.st, "query_params", Parameters(app.query_params))
+        return urlsplit(takeaway._address())
 
 
 class Parameters(dict):
