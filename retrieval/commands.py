@@ -227,9 +227,8 @@ def booklet(options: argparse.Namespace, progress: Counter) -> Json:
         )
         files = curves.files_of(result) if options.figures else {}
     except (KeyError, TypeError):
-        raise EvaluationError(
-            f"{options.result} is no result of evaluate, or {options.audit} none of audit."
-        ) from None
+        audit = f", or {options.audit} none of audit" if options.audit else ""
+        raise EvaluationError(f"{options.result} is no result of evaluate{audit}.") from None
     storage.replace_bytes(options.out, pdf)
     for name, data in files.items():
         options.figures.mkdir(parents=True, exist_ok=True)

@@ -334,6 +334,8 @@ def _is_picture(path: Path) -> bool:
 
 
 def _looks_like_picture(path: Path) -> bool:
+    if path.name == "DICOMDIR":  # the index of a disc, PS3.10 section 8.6
+        return False
     suffix = path.suffix.lower()
     # A DICOM file is often named by its UID, whose last number only looks like an extension.
     return not suffix or suffix in SUFFIXES or suffix[1:].isdigit()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrieval.datasets import OWN_GROUP, Case, patient_group, read_folder
+from retrieval.datasets import OWN_GROUP, Case, patient_group, pictures_below, read_folder
 from retrieval.errors import DataError, PatientOverlap, RetrievalError
 
 REAL = Path(__file__).parents[2] / "shared" / "data"
@@ -90,6 +90,7 @@ def test_one_sub_folder_per_label(make_folder: MakeFolder) -> None:
         None,
         *("y/b.JPG", "x/1.2.840.7", "x/IM0001", "x/c.dcm", "x/a.tiff"),
         *("x/.hidden.png", "x/notes.txt", ".git/config", "readme.txt", "empty/Thumbs.db"),
+        *("x/DICOMDIR",),  # the index of a disc
     )
     folder = read_folder(root)
     assert [(case.file, case.label) for case in folder.cases] == [
@@ -98,6 +99,13 @@ def test_one_sub_folder_per_label(make_folder: MakeFolder) -> None:
     ]
     assert folder.labels == ("x", "y")
     assert folder.cases[0].patient_id == ""
+
+
+def test_pictures_below_a_folder_need_no_suffix_but_an_index_is_none(tmp_path: Path) -> None:
+    preamble = bytes(128) + b"DICM"
+    for name, data in (("IM1", preamble), ("DICOMDIR", preamble), ("notes", b""), ("a.png", b"")):
+        (tmp_path / name).write_bytes(data)
+    assert [path.name for path in pictures_below(tmp_path)] == ["IM1", "a.png"]
 
 
 def test_pictures_without_labels_are_refused_with_what_to_do(make_folder: MakeFolder) -> None:

@@ -28,6 +28,7 @@ STYLE = {
     "axes.labelcolor": "black",
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same page on every machine
     "font.size": 9,
+    "text.parse_math": False,  # labels and titles are what people typed, "$" and all
     "pdf.fonttype": 42,  # letters stay letters: they can be searched and copied
     "svg.fonttype": "path",
     "svg.hashsalt": "retrieval",  # the same drawing gives the same bytes

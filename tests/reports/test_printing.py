@@ -18,6 +18,15 @@ def drawing(width=4.0, height=3.0):
     return figure
 
 
+def test_what_people_typed_is_drawn_as_it_stands():
+    text = "grade $a_$ and $b$"
+    with printing.print_style():
+        figure, plain = Figure(), Figure()
+        figure.text(0, 0, text)
+        plain.text(0, 0, text, parse_math=False)
+    assert printing.as_bytes(figure, "svg") == printing.as_bytes(plain, "svg")
+
+
 @pytest.mark.parametrize("kind", ["svg", "png", "pdf"])
 def test_the_same_drawing_gives_the_same_bytes(kind):
     assert printing.as_bytes(drawing(), kind) == printing.as_bytes(drawing(), kind)
