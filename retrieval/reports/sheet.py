@@ -129,7 +129,7 @@ def _case(page: Figure, line: Line, place: int, *, moved: bool) -> None:
     below = [f"{line.distance} of {line.bits} {apart}"]
     if line.chance is not None:
         below.append(f"{100 * line.chance:.0f} % likely to share\nthe scan's finding")
-    below.append(f"Patient {_short(line.patient)}")
+    below += [f"Patient {_short(line.patient)}", f"Case {line.id}"]
     page.text(left, top - 0.164, "\n".join(below), size=7, va="top", linespacing=1.25)
 
 

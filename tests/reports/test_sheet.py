@@ -80,7 +80,8 @@ def test_the_letters_of_the_page_can_be_read(tmp_path):
     path = tmp_path / "page.pdf"
     path.write_bytes(sheet(pictures=False).file("pdf"))
     text = subprocess.run(["pdftotext", path, "-"], capture_output=True, text=True).stdout
-    for wanted in ("Similar cases", "27 November 2026", "fedcba9876543210", "3 of 128 bits"):
+    ids = ("fedcba9876543210", f"Case {3:016x}")
+    for wanted in ("Similar cases", "27 November 2026", "3 of 128 bits", *ids):
         assert wanted in text
     assert " ".join(NOT_FOR_DIAGNOSIS.split()) in " ".join(text.split())
 
