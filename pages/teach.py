@@ -23,6 +23,6 @@ if archive is not None and plan is not None:
         st.stop()
     state = lesson.state(archive, plan)
     if state.done(len(questions)):
-        lesson_end.show(state, archive, plan)
+        lesson_end.show(state, plan)
     else:
         lesson.show(archive, plan, questions, state)

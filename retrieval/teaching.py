@@ -5,7 +5,8 @@ look-alikes  two scans of nearly one code and different findings: which is which
 odd-one-out  near neighbours of one finding, and one of another among them.
 
 A session follows from (archive, kind, seed, count): a class that opens the same
-link sees the same cases. No scan that the model was trained on is asked about, no
+link sees the same cases. No scan that the model was trained on is asked about: none
+is the unknown, the odd one, or either of two look-alikes. No
 case with a note (such as a conflict of labels) is shown, and cases that are
 compared are of different patients.
 """
@@ -120,7 +121,7 @@ def _candidates(pool: Pool, kind: str, random: np.random.Generator) -> list[int]
     """Places to ask about: one of each patient, at random, the labels taking turns."""
     order = [place for place in random.permutation(len(pool.rows)) if pool.asked[place]]
     if kind == "look-alikes":
-        gaps = {place: _nearest(pool, place, same=False) for place in order}
+        gaps = {place: _nearest(pool, place, same=False, asked=True) for place in order}
         reach = {place: pool.distances(place)[other] for place, other in gaps.items() if other >= 0}
         allowed = sorted(reach.values())[: max(round(NEAREST * len(reach)), 1)]
         order = [place for place in order if place in reach and reach[place] <= allowed[-1]]
@@ -141,10 +142,17 @@ def _candidates(pool: Pool, kind: str, random: np.random.Generator) -> list[int]
     ]
 
 
-def _nearest(pool: Pool, place: int, *, same: bool, without: Sequence[str] = ()) -> int:
-    """The nearest case of another patient with the same or with another label; -1 for none."""
+def _nearest(
+    pool: Pool, place: int, *, same: bool, without: Sequence[str] = (), asked: bool = False
+) -> int:
+    """The nearest case of another patient with the same or with another label; -1 for none.
+
+    asked : whether it must be one that may be asked about.
+    """
     distances = pool.distances(place)
     fitting = (pool.labels == pool.labels[place]) == same
+    if asked:
+        fitting &= pool.asked
     fitting &= (distances >= 0) & ~np.isin(pool.patients, list(without))
     if not fitting.any():
         return -1
@@ -171,7 +179,7 @@ def _unknown(pool: Pool, place: int, random: np.random.Generator) -> Question | 
 
 
 def _look_alikes(pool: Pool, place: int, random: np.random.Generator) -> Question | None:
-    other = _nearest(pool, place, same=False)
+    other = _nearest(pool, place, same=False, asked=True)
     if other < 0:
         return None
     pair = random.permutation([place, other]).tolist()
@@ -190,7 +198,7 @@ def _look_alikes(pool: Pool, place: int, random: np.random.Generator) -> Questio
 
 
 def _odd_one_out(pool: Pool, place: int, random: np.random.Generator) -> Question | None:
-    odd = _nearest(pool, place, same=False)
+    odd = _nearest(pool, place, same=False, asked=True)
     if odd < 0:
         return None
     group = [place]

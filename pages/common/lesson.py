@@ -102,23 +102,23 @@ def plan() -> Plan:
 
 def questions(archive: Archive, wanted: Plan) -> tuple[Question, ...]:
     """The questions of this session."""
-    key = (archive.id, wanted.kind, wanted.seed, wanted.count)
+    key = (archive.state, wanted.kind, wanted.seed, wanted.count)
     found = _questions(*key, archive)
     if not found:  # pictures may arrive at any moment
         _questions.clear(*key)
-        _pool.clear(archive.id)
+        _pool.clear(archive.state)
     return found
 
 
 @st.cache_data(max_entries=64, ttl=600, show_spinner="Choosing cases")
 def _questions(
-    archive_id: str, kind: str, seed: int, count: int, _archive: Archive
+    state: str, kind: str, seed: int, count: int, _archive: Archive
 ) -> tuple[Question, ...]:
-    return teaching.session(_pool(archive_id, _archive), kind, seed=seed, count=count)
+    return teaching.session(_pool(state, _archive), kind, seed=seed, count=count)
 
 
 @st.cache_resource(max_entries=4, ttl=600, show_spinner=False)
-def _pool(archive_id: str, _archive: Archive) -> Pool:
+def _pool(state: str, _archive: Archive) -> Pool:
     return Pool.of(_archive, engine.model_of(_archive))
 
 
@@ -221,7 +221,7 @@ def _ask_first(question: Question, now: State) -> None:
                 key=f"sure-{key}",
                 shortcut=key,
                 on_click=_commit,
-                args=(now, question, word),
+                args=(question, word),
             )
 
 
@@ -238,7 +238,7 @@ def _options(question: Question, chosen: str, step: str) -> None:
             st.button(
                 _option(question, option),
                 key=f"{step}-{number}",
-                shortcut=str(number),
+                shortcut=str(number) if number <= 9 else None,
                 icon=":material/check:" if option == chosen else None,  # not by colour alone
                 on_click=_pick if step == "first" else _finish,
                 args=(option,),
@@ -253,7 +253,7 @@ def _pick(option: str) -> None:
     st.session_state[STATE_KEY].first = option
 
 
-def _commit(now: State, question: Question, word: str) -> None:
+def _commit(question: Question, word: str) -> None:
     """Hold the first answer fast; where no similar cases follow, it is the last one too."""
     held = st.session_state[STATE_KEY]
     held.confidence = word

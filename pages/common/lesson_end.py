@@ -5,11 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.common import lesson, words
-from retrieval.archive import Archive
 from retrieval.scoring import CONFIDENCES, Score, Share, score, table
 
 
-def show(now: lesson.State, archive: Archive, plan: lesson.Plan) -> None:
+def show(now: lesson.State, plan: lesson.Plan) -> None:
     """The summary of a session."""
     found = score(now.answers)
     (st.header if plan.large else st.subheader)("The session is over", anchor=False)

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from pages.common import differing, lesson, maps, words
 from retrieval import archive as archives
@@ -36,6 +37,20 @@ def test_a_session_without_questions_is_looked_for_again(monkeypatch):
     assert len(lesson.questions(archive, plan)) == 7
     monkeypatch.setattr(lesson.teaching, "session", lambda *_, **__: ())
     assert len(lesson.questions(archive, plan)) == 7  # what was found is kept
+
+
+def test_more_findings_than_keys_are_still_buttons():
+    def show():
+        from pages.common import lesson
+        from retrieval.teaching import Question
+
+        many = tuple(f"finding {number}" for number in range(12))
+        question = Question("unknown", (0,), many, many[0], many[0], (), 0, "hard")
+        lesson._options(question, "", "first")
+
+    app = AppTest.from_function(show).run()
+    assert not app.exception and len(app.button) == 12
+    assert [button.proto.shortcut for button in app.button] == [*"123456789", "", "", ""]
 
 
 def pressed(app, key):
