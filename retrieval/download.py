@@ -122,7 +122,11 @@ def _original(row: dict[str, str]) -> Original:
 
 
 def _checked_base(base: str) -> str:
-    if urlsplit(base).scheme not in ("http", "https"):
+    try:
+        scheme = urlsplit(base).scheme
+    except ValueError:  # such as a bracket that is not closed
+        scheme = ""
+    if scheme not in ("http", "https"):
         raise DownloadError(f'"{base}" is no address to fetch from; start it with https://.')
     return base.rstrip("/")
 

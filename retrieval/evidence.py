@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,12 @@ from retrieval.storage import replace_bytes
 NEIGHBOURS = 10  # cases that P@10 and the mean distance to the nearest look at
 
 Strings = npt.NDArray[np.str_]
+
+# what NumPy raises for a file that is none of its own, or a damaged one
+DAMAGED = (
+    OSError, EOFError, ValueError, TypeError, KeyError,
+    zipfile.BadZipFile, zlib.error, NotImplementedError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,14 +92,15 @@ class Evidence:
     def load(cls, path: Path) -> Evidence:
         """Read what `save` wrote; EvaluationError if the file holds anything else."""
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            # From memory: of a damaged file NumPy leaves its handle open.
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
                 names = {field.name for field in fields(cls)} - {"recipe"}
                 found = {name: arrays[name] for name in names}
                 recipe = str(arrays["recipe"]) if "recipe" in arrays else ""  # not in older files
             plain = {"bits": int(found["bits"]), "recipe": recipe}
             evidence = cls(**{**found, **plain})
             sound = evidence._is_sound()
-        except (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile):
+        except DAMAGED:
             sound = False
         if not sound:
             raise EvaluationError(f"{path} holds no evidence; make it with the crossfit command.")

@@ -82,6 +82,8 @@ def loose(root: Path, kind: str) -> Source:
 
 
 def _source(root: Path, kind: str, cases: Sequence[Case]) -> Source:
+    if not cases:
+        raise DataError(f"{root} has no picture that can be used; name a folder with some.")
     files = tuple(root / case.file for case in cases)
     patients, labels = zip(*((case.patient_id, case.label) for case in cases), strict=True)
     return Source(root.resolve().name, kind, files, patients, labels)

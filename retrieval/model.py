@@ -232,7 +232,10 @@ def check_settings(features: int, bits: int, criterion: str) -> None:
 
 
 def prune(model: Model, folder: Path, bits: int | None = None) -> Model:
-    """Write a copy that computes only the features its codes need; same id, same codes."""
+    """Write a copy that computes only the features its codes need; same id, same codes.
+
+    With other `bits` than the model's own it is another model, of another id.
+    """
     bits = model.bits if bits is None else bits
     if len(model.columns) < len(model.ranking):
         raise ModelError(f"Model {model.name} is pruned already; start from the full one.")

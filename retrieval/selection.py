@@ -4,7 +4,8 @@ Peng, Long, Ding, "Feature selection based on mutual information", IEEE TPAMI
 27(8), 2005 (MID); Ding, Peng, "Minimum redundancy feature selection from
 microarray gene expression data", J. Bioinform. Comput. Biol. 3(2), 2005 (MIQ, FCQ).
 The order in which features are chosen is kept, so that the first m columns are
-themselves a selection of m features.
+themselves a selection of m features. In MID a constant column is worth exactly 0, and so
+comes before those that repeat more than they tell, as in Peng's program.
 """
 
 from __future__ import annotations

@@ -164,9 +164,13 @@ def _flush(path: Path) -> None:
 def replace_bytes(path: Path, data: bytes) -> None:
     """Write a whole file in one step: the old content, or the new, is there at any moment."""
     fresh = path.with_name(f".{path.name}{PARTIAL}")
-    fresh.write_bytes(data)
-    _flush(fresh)
-    os.replace(fresh, path)
+    try:
+        fresh.write_bytes(data)
+        _flush(fresh)
+        os.replace(fresh, path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
 
 
 def replace_json(path: Path, value: Json) -> None:

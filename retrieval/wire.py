@@ -77,17 +77,20 @@ def scan_of(header: dict[str, Any], payload: bytes) -> Scan:
         raise _error_of(header)
     try:
         pixels, rest = _image(memoryview(payload), "<f4", header["shape"])
-        if not np.isfinite(pixels).all():
+        if not ((pixels >= 0) & (pixels <= 1)).all():  # nor is what is no number
             raise ValueError("no picture")
+        frames, frame = int(header["frames"]), int(header["frame"])
+        if not 0 <= frame < frames:
+            raise ValueError("no frame")
         return Scan(
             pixels=pixels,
             view=_view_of(header["view"], rest),
-            format=_word(header["format"]),
-            modality=_word(header["modality"]),
-            frames=int(header["frames"]),
-            frame=int(header["frame"]),
+            format=_sentence(header["format"]),
+            modality=_sentence(header["modality"]),
+            frames=frames,
+            frame=frame,
             spacing=_gaps(header["spacing"]),
-            warnings=tuple(_word(warning) for warning in header["warnings"]),
+            warnings=tuple(_sentence(warning) for warning in header["warnings"]),
         )
     except NONSENSE:
         raise UnreadableScan(STOPPED) from None
@@ -108,8 +111,8 @@ def _is_sentence(text: str) -> bool:
     return len(text) <= LONGEST_SENTENCE and text.isprintable()
 
 
-def _word(text: object) -> str:
-    if not isinstance(text, str):
+def _sentence(text: object) -> str:
+    if not isinstance(text, str) or not _is_sentence(text):
         raise TypeError("no text")
     return text
 

@@ -347,7 +347,7 @@ def test_a_folder_of_somebody_else_is_left_alone(source: Source, out: Path) -> N
     assert mine.read_text() == "keep" and not out.exists()
 
 
-@pytest.mark.parametrize("base", ["file:///etc", "ftp://host/x", "host/x", "data:,x"])
+@pytest.mark.parametrize("base", ["file:///etc", "ftp://host/x", "host/x", "data:,x", "http://["])
 def test_only_web_addresses_are_fetched(source: Source, out: Path, base: str) -> None:
     assert "start it with https://" in refusal(source, out, base=base)
 

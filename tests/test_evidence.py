@@ -67,3 +67,22 @@ def test_evidence_without_a_recipe_is_read_too(tmp_path):
     np.savez_compressed(tmp_path / "damaged.npz", **older)
     with pytest.raises(EvaluationError, match="holds no evidence"):
         type(made).load(tmp_path / "damaged.npz")
+
+
+def test_damaged_evidence_is_refused_or_whole(tmp_path):
+    made = masked()
+    made.save(tmp_path / "whole.npz")
+    data = (tmp_path / "whole.npz").read_bytes()
+    random = np.random.default_rng(0)
+    refused = 0
+    for number in range(200):
+        spoilt = bytearray(data)
+        for place in random.integers(len(data), size=3):
+            spoilt[place] ^= int(random.integers(1, 256))
+        path = tmp_path / f"{number}.npz"
+        path.write_bytes(spoilt)
+        try:
+            type(made).load(path)
+        except EvaluationError:
+            refused += 1
+    assert refused > 150

@@ -237,6 +237,13 @@ def test_sources_of_pictures(tmp_path):
     assert len(test.files) < len(every.files) == len(read_folder(tmp_path / "folder")) == 24
     assert every.at_most(5, 1) == every.at_most(5, 1) != every.at_most(5, 2)
     assert len(every.at_most(5).files) == 5 and every.at_most(99) is every
+    table = tmp_path / "folder" / "images.csv"
+    text = table.read_text()
+    for split in ("train", "val", "test"):
+        text = text.replace(f",{split},", ",unused,")
+    table.write_text(text)
+    with pytest.raises(DataError, match="has no picture that can be used"):
+        intake_fitting.labelled(tmp_path / "folder", "CT", ["test"])
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="has no pictures"):
         intake_fitting.loose(tmp_path / "empty", "CT")

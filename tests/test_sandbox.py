@@ -293,6 +293,30 @@ def test_messages_are_json_and_raw_bytes(tmp_path: Path) -> None:
     assert data[-payload:] == b"\x80pickle?"
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"frame": 1},
+        {"frame": -1},
+        {"frames": 0},
+        {"format": "x" * 501},
+        {"modality": "a\nb"},
+        {"warnings": ["a\x00b"]},
+        {"pixels": -0.01},
+        {"pixels": 1.01},
+        {"pixels": np.nan},
+    ],
+)
+def test_an_answer_out_of_bounds_is_unreadable(change: dict[str, object]) -> None:
+    header, payload = wire.decoded(GOOD, None)
+    assert same(wire.scan_of(header, payload), scans.decode(GOOD))
+    if "pixels" in change:
+        payload = np.float32(change["pixels"]).tobytes() + payload[4:]
+        change = {}
+    with pytest.raises(UnreadableScan):
+        wire.scan_of({**header, **change}, payload)
+
+
 @pytest.mark.parametrize("answer", [{}, {"shape": [9, 9]}, {"error": "SystemExit"}, {"error": []}])
 def test_an_answer_that_makes_no_sense_is_unreadable(answer: dict[str, object]) -> None:
     with pytest.raises(UnreadableScan):

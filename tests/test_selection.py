@@ -10,7 +10,7 @@ import pytest
 
 from retrieval import bench
 from retrieval.errors import SelectionError
-from retrieval.selection import MRMRSelector
+from retrieval.selection import MRMRSelector, _information_terms
 
 GOLDEN = Path(__file__).parents[2] / "shared" / "golden" / "mrmr.json"
 
@@ -98,15 +98,22 @@ def test_fcq_is_f_over_mean_correlation():
 
 
 @pytest.mark.parametrize("criterion", ["MID", "MIQ", "FCQ"])
-def test_dead_columns_come_last(criterion):
+def test_dead_columns_come_last_but_where_repeating_costs_more(criterion):
     features, labels = noisy_copies(3)
     features[:, [2, 5]] = 0.0
     ranking = MRMRSelector(features.shape[1], criterion=criterion).fit(features, labels).ranking_
     dead = {2, 5}
     assert sorted(ranking) == list(range(features.shape[1]))
-    if criterion == "FCQ":
+    if criterion != "MID":
         assert set(ranking[-2:].tolist()) == dead
-    assert ranking[0] not in dead
+        return
+    first = int(np.argmax(np.isin(ranking, [*dead])))  # nothing told, nothing repeated: worth 0
+    relevance, redundancy = _information_terms(MRMRSelector()._states(features), labels)
+    for place in range(1, first + 1):
+        worth = relevance - np.mean([redundancy(column) for column in ranking[:place]], axis=0)
+        live = [column for column in ranking[place:] if column not in dead]
+        assert (worth[live].max() > 0) == (place < first)
+    assert 1 < first < len(ranking) - 2 and ranking[first + 1] in dead
 
 
 def test_the_paper_s_size_in_the_order_of_the_loops():

@@ -167,6 +167,19 @@ def test_where_nothing_can_be_written_is_said_at_once(tmp_path):
         storage.require_free(tmp_path / "link", ArchiveError)
 
 
+def test_a_file_that_cannot_be_written_leaves_the_old_one_and_nothing_beside(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    storage.replace_bytes(path, b"old")
+
+    def stop(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(storage, "_flush", stop)
+    with pytest.raises(KeyboardInterrupt):
+        storage.replace_bytes(path, b"new")
+    assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("file", b"old")]
+
+
 def test_json_is_one_line_a_key(tmp_path):
     value = {"a": [1, 2, 3], "b": {"c": "d"}}
     storage.replace_json(tmp_path / "x.json", value)
