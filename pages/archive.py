@@ -17,7 +17,7 @@ OPENING = f"{shelf.ARCHIVES_VARIABLE}=ARCHIVES streamlit run app.py"
 
 archive = choices.archive()
 if archive is not None:
-    facts = holdings.of(archive.id, archive)
+    facts = holdings.of(archive.state, archive)
     model = engine.model_of(archive)
     st.markdown(
         f"{words.count(len(archive), 'case')} of {words.count(facts.patients, 'patient group')}, "

@@ -67,7 +67,7 @@ else:
         partial(compare.show, found),
         partial(steering.menu, chosen),
     )
-    visit.remember(chosen, found, context)
+    visit.remember(chosen, context)
     with right:
         query.oddities(found, archive)
         steering.panel(chosen, archive)
@@ -84,7 +84,7 @@ if chosen is not None:
         asked.frame_control(chosen, frames)
 if found is not None:
     with shown:
-        region.control(chosen, found)
+        region.control(chosen)
         query.facts(found)
         query.badge(context)
         query.counter_example(around, context)

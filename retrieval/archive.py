@@ -12,6 +12,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PureWindowsPath
 
 import numpy as np
@@ -63,6 +64,21 @@ class Archive:
     def id(self) -> str:
         """A digest of the archive's content."""
         return self.about["id"]
+
+    @cached_property
+    def state(self) -> str:
+        """A digest of all that is stored, for what is kept in memory of an archive.
+
+        Two archives of one `id` may differ in what the id leaves out, such as sources and notes.
+        """
+        return storage.fingerprint(self.about)
+
+    @cached_property
+    def model_key(self) -> str:
+        """Which model this is built with: a full one and its pruned copy share one id."""
+        about = self.about["model"]
+        folder = str((self.folder / about["folder"]).resolve()) if about["folder"] else ""
+        return storage.fingerprint([about["id"], folder, self.about["columns"]])
 
     @property
     def dataset(self) -> str:
@@ -217,7 +233,10 @@ def is_shipped(folder: Path) -> bool:
 
 
 def verify(archive: Archive) -> None:
-    """Check files, sizes, order and that the codes follow from the features; or ArchiveError."""
+    """Check files, sizes, order and that the codes follow from the features; or ArchiveError.
+
+    Of the copies of pictures that an archive keeps, only that they are there.
+    """
     storage.verify(archive.folder, archive.about, ArchiveError)
     entries = archive.catalogue.entries()
     ids = [entry.id for entry in entries]
@@ -233,6 +252,17 @@ def verify(archive: Archive) -> None:
     model = archive.model()
     if not np.array_equal(model.codes(archive.features, None, archive.columns), archive.codes):
         raise ArchiveError(f"The codes in {archive.folder} do not follow from its features.")
+    for entry in entries:
+        if entry.file == copy_name(entry.sha256) and archive.picture(entry) is None:
+            raise ArchiveError(
+                f"{archive.folder} lacks the picture of case {entry.id}; bring {entry.file} back "
+                f"into its folder {COPIES}, or index the pictures again."
+            )
+
+
+def copy_name(sha256: str) -> str:
+    """The file name of the copy that an archive keeps of a picture with this checksum."""
+    return f"{sha256[:ID_LENGTH]}.png"
 
 
 def content_id(codes: Codes, entries: Sequence[Entry]) -> str:

@@ -224,7 +224,7 @@ def _entries(folder: Folder, checksums: Sequence[str], *, copied: bool) -> list[
     entries = [
         Entry("", digest, case.label, patient_group(case.patient_id, digest), case.split,
               case.subtype, case.source, case.doi, case.note,
-              _copy_name(digest) if copied else case.file)
+              archives.copy_name(digest) if copied else case.file)
         for case, digest in pairs
     ]  # fmt: skip
     numbered = dict(zip((case.file for case, _ in pairs), _with_ids(entries, set()), strict=True))
@@ -254,7 +254,7 @@ def _with_ids(entries: Sequence[Entry], taken: set[str]) -> list[Entry]:
 
 
 def _added(sha256: str, label: str) -> Entry:
-    group, file = patient_group("", sha256), _copy_name(sha256)
+    group, file = patient_group("", sha256), archives.copy_name(sha256)
     return Entry("", sha256, label, group, "", "", "added", "", "", file)
 
 
@@ -266,18 +266,15 @@ def _refuse_known(archive: Archive, files: Sequence[Path], checksums: Sequence[s
         seen.add(sha256)
 
 
-OWN_COPY = re.compile(rf"[0-9a-f]{{{ID_LENGTH}}}\.png")
-
-
-def _copy_name(sha256: str) -> str:
-    return f"{sha256[:ID_LENGTH]}.png"
+_NAME = rf"[0-9a-f]{{{ID_LENGTH}}}\.png"
+OWN_COPY = re.compile(rf"{_NAME}|\.{_NAME}{re.escape(storage.PARTIAL)}")  # or one half written
 
 
 def _keep_copy(archive: Path, scan: Scan) -> None:
     """Keep the 8-bit picture, which holds no patient tag, inside the archive's folder."""
     folder = archive / archives.COPIES
     folder.mkdir(exist_ok=True)
-    storage.replace_bytes(folder / _copy_name(scan.sha256), scan.png())
+    storage.replace_bytes(folder / archives.copy_name(scan.sha256), scan.png())
 
 
 def _drop_copies(archive: Archive) -> None:

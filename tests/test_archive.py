@@ -241,6 +241,28 @@ def test_an_archive_may_carry_its_pictures(folder, model, tmp_path):
         indexing.index(folder, model, tmp_path / "other", pictures="move")
 
 
+def test_a_copy_that_is_missing_is_noticed(folder, model, tmp_path):
+    carried = indexing.index(folder, model, tmp_path / "carried", pictures="copy")
+    archives.verify(carried)
+    entry = carried.catalogue.entries([3])[0]
+    carried.picture(entry).unlink()
+    with pytest.raises(ArchiveError, match=f"lacks the picture of case {entry.id}"):
+        archives.verify(carried)
+
+
+def test_what_is_kept_of_an_archive_follows_all_that_it_stores(own, folder, model, tmp_path):
+    """Its id leaves out sources and notes, and is that of a full model and its pruned copy."""
+    entries = own.catalogue.entries()
+    noted = [replace(entries[0], note="two labels"), *entries[1:]]
+    changed = indexing._rewrite(own, np.asarray(own.codes), np.asarray(own.features), noted)
+    assert changed.id == own.id and changed.state != own.state
+    assert changed.model_key == own.model_key
+    pruned = models.prune(model, tmp_path / "pruned")
+    one, other = (indexing.index(folder, by, tmp_path / f"by-{by.name}") for by in (model, pruned))
+    assert one.id == other.id and one.about["model"]["id"] == other.about["model"]["id"]
+    assert one.state != other.state and one.model_key != other.model_key
+
+
 def test_damage_is_noticed(own):
     codes = archives.storage.data_file(own.folder, own.about, archives.CODES)
     array = np.load(codes).copy()
@@ -349,6 +371,8 @@ def test_a_removal_stopped_half_way_leaves_no_picture_behind(own, tmp_path, monk
     entry = next(e for e in larger.catalogue.entries() if e.source == "added")
     copy = larger.picture(entry)
     (copy.parent / "mine.png").write_bytes(b"not the archive's")
+    half = copy.parent / f".{copy.name}{archives.storage.PARTIAL}"
+    half.write_bytes(copy.read_bytes()[:99])  # of an addition that was killed while it wrote
     with monkeypatch.context() as stopped:
         stopped.setattr(indexing, "_rewrite", interrupted_after(indexing._rewrite))
         with pytest.raises(KeyboardInterrupt):

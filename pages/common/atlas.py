@@ -10,7 +10,7 @@ import streamlit as st
 from pages.common import asked, charts, choices, palette, pictures, words
 from retrieval import around
 from retrieval import layout as layouts
-from retrieval.archive import LAYOUT, Archive
+from retrieval.archive import Archive
 from retrieval.catalogue import Entry
 from retrieval.hits import Hit
 
@@ -22,7 +22,7 @@ TYPED = "browse-case"
 def chart(archive: Archive, allowed: npt.NDArray[np.bool_] | None) -> int | None:
     """The map; the row of the case that was clicked, or None."""
     mask = None if allowed is None else allowed.tobytes()
-    figure, rows = _figure(_map_id(archive), mask, charts.ink()["color"], archive)
+    figure, rows = _figure(archive.state, mask, charts.ink()["color"], archive)
     typed = _rows(archive, _typed()) if _typed() else []
     if len(typed) == 1:
         figure = _marked(figure, archive, typed[0])
@@ -38,7 +38,7 @@ def chart(archive: Archive, allowed: npt.NDArray[np.bool_] | None) -> int | None
     st.caption(
         f"{words.count(len(rows), 'case')}. Wheel to zoom, drag to move, click to choose. Only "
         f"nearness means something: of each case's {layouts.NEAREST} nearest on the map, "
-        f"{100 * _kept(_map_id(archive), archive):.0f} % are among its nearest by code."
+        f"{100 * _kept(archive.state, archive):.0f} % are among its nearest by code."
     )
     points = event.selection.points if event and event.selection else []
     return int(points[0]["customdata"]) if points else None
@@ -75,19 +75,14 @@ def _clicked() -> None:
     st.session_state[TYPED] = ""
 
 
-def _map_id(archive: Archive) -> str:
-    """Of the cases and of where they lie: the same cases may be laid out anew."""
-    return f"{archive.id}-{archive.about['files'][LAYOUT]['sha256']}"
-
-
 @st.cache_data(max_entries=16, show_spinner="Measuring the map")
-def _kept(map_id: str, _archive: Archive) -> float:
+def _kept(state: str, _archive: Archive) -> float:
     return layouts.kept(np.asarray(_archive.codes), np.asarray(_archive.points))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _figure(
-    map_id: str, mask: bytes | None, ink: str, _archive: Archive
+    state: str, mask: bytes | None, ink: str, _archive: Archive
 ) -> tuple[go.Figure, npt.NDArray[np.intp]]:
     """The chart of the cases that a mask (n,) of bools leaves, and their rows."""
     allowed = np.ones(len(_archive), dtype=bool)

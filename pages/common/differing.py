@@ -33,7 +33,7 @@ def section(archive: Archive, rows: tuple[int, int], names: tuple[str, str]) -> 
     if None in scans:
         maps.unavailable()
         return
-    traced = maps.attempted(lambda: _traced(archive.id, rows, archive, scans), archive)
+    traced = maps.attempted(lambda: _traced(archive.state, rows, archive, scans), archive)
     if traced is None:
         return
     count, pair = traced
@@ -60,7 +60,7 @@ def section(archive: Archive, rows: tuple[int, int], names: tuple[str, str]) -> 
 
 @st.cache_resource(max_entries=16, show_spinner="Tracing the difference")
 def _traced(
-    archive_id: str, rows: tuple[int, int], _archive: Archive, _scans: Sequence[Scan]
+    state: str, rows: tuple[int, int], _archive: Archive, _scans: Sequence[Scan]
 ) -> tuple[int, maps.Pair]:
     """How many bits of two cases differ, and both maps."""
     model, scales = engine.model_of(_archive), engine.scales(_archive)

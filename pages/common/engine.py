@@ -75,11 +75,11 @@ def decoder() -> Decoder:
 
 def model_of(archive: Archive) -> Model:
     """The model of an archive; archives of the same model share it."""
-    return _model(archive.about["model"]["id"], archive)
+    return _model(archive.model_key, archive)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _model(model_id: str, _archive: Archive) -> Model:
+def _model(model_key: str, _archive: Archive) -> Model:
     return _archive.model()
 
 
@@ -91,10 +91,17 @@ def search(
     *,
     region: Region | None = None,
     examples: Examples = NO_EXAMPLES,
+    case: Entry | None = None,
 ) -> tuple[Query, Around]:
-    """The query, and the archive around it; `digest` is the SHA-256 of `data`."""
-    model = model_of(archive)
-    query = _read(digest, frame, model.id, region.key() if region else "", data, model, region)
+    """The query, and the archive around it; `digest` is the SHA-256 of `data`.
+
+    case : of this archive, whose picture `data` is: of a deeper original the archive has a copy
+        of 8 bits, which has another checksum and is still the case.
+    """
+    model, key = model_of(archive), archive.model_key
+    query = _read(digest, frame, key, region.key() if region else "", data, model, region)
+    if case is not None:
+        query = replace(query, sha256=case.sha256)
     return _ranked(query, archive, examples)
 
 
@@ -130,33 +137,33 @@ def _ranked(query: Query, archive: Archive, examples: Examples) -> tuple[Query, 
         known = space(archive)
         code = code_of(known.moved(known.of_query(query.features), examples))
         query = replace(query, code=code, examples=examples)
-    distances = _distances(query.code.tobytes().hex(), archive.id, query.code, archive)
+    distances = _distances(query.code.tobytes().hex(), archive.state, query.code, archive)
     sha256 = "" if query.region else query.sha256  # a part is not the picture it was cut from
     return query, arranged(archive, distances, sha256)
 
 
 def space(archive: Archive) -> Space:
     """Where refining moves codes."""
-    return _space(archive.id, archive)
+    return _space(archive.state, archive)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _space(archive_id: str, _archive: Archive) -> Space:
+def _space(state: str, _archive: Archive) -> Space:
     return Space.of(_archive, model_of(_archive))
 
 
 def scales(archive: Archive) -> Scales:
     """What turns features into margins."""
-    return _scales(archive.id, archive)
+    return _scales(archive.state, archive)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _scales(archive_id: str, _archive: Archive) -> Scales:
+def _scales(state: str, _archive: Archive) -> Scales:
     return Scales.of(_archive, model_of(_archive))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _surroundings(archive_id: str, _archive: Archive) -> Surroundings | None:
+def _surroundings(state: str, _archive: Archive) -> Surroundings | None:
     return Surroundings.of(_archive, model_of(_archive))
 
 
@@ -180,7 +187,7 @@ def withheld(query: Query, around: Around) -> str:
     kind = archive.about.get("modality", "")
     # also upside down or inverted: it was measured with scans the right way up
     unlike = query.finding is not None and kind and query.finding.warnings(kind)
-    usual = _surroundings(archive.id, archive)
+    usual = _surroundings(archive.state, archive)
     return trust.withheld(
         archive,
         model_of(archive),
@@ -233,7 +240,7 @@ def gate() -> Gate | None:
 def _read(
     digest: str,
     frame: int | None,
-    model_id: str,
+    model_key: str,
     region_key: str,
     _data: bytes,
     _model: Model,
@@ -262,9 +269,7 @@ def _read(
 
 
 @st.cache_data(scope="session", max_entries=32, show_spinner=False)
-def _distances(
-    code: str, archive_id: str, _code: Codes, _archive: Archive
-) -> npt.NDArray[np.int32]:
+def _distances(code: str, state: str, _code: Codes, _archive: Archive) -> npt.NDArray[np.int32]:
     return hamming.distances(_archive.codes, _code)[0]
 
 
@@ -277,11 +282,11 @@ def forget() -> None:
 def warm_up(archive: Archive) -> None:
     """Start the decoder and load the network in the background, once for each model."""
     model = model_of(archive)
-    _warming(model.id, model, decoder(), gate())
+    _warming(archive.model_key, model, decoder(), gate())
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _warming(model_id: str, _model: Model, _decoder: Decoder, _gate: Gate) -> threading.Thread:
+def _warming(model_key: str, _model: Model, _decoder: Decoder, _gate: Gate) -> threading.Thread:
     thread = threading.Thread(target=_prepare, args=(_model, _decoder, _gate), daemon=True)
     thread.start()
     return thread

@@ -49,11 +49,11 @@ def allowed(archive: Archive) -> npt.NDArray[np.bool_] | None:
 
 
 def _options(archive: Archive, column: str) -> list[str]:
-    return _values(archive.id, column, archive)
+    return _values(archive.state, column, archive)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _values(archive_id: str, column: str, _archive: Archive) -> list[str]:
+def _values(state: str, column: str, _archive: Archive) -> list[str]:
     values = np.unique(_archive.catalogue.column(column)).tolist()
     return [value for value in values if not value.startswith(OWN_GROUP)]
 

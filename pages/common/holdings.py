@@ -46,7 +46,7 @@ class Holdings:
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def of(archive_id: str, _archive: Archive) -> Holdings:
+def of(state: str, _archive: Archive) -> Holdings:
     """Count the cases of an archive by label, split and source."""
     entries = _archive.catalogue.entries()
     labels = Counter(words.label(entry.label) for entry in entries)
@@ -79,13 +79,13 @@ def pictures_here(archive: Archive) -> int:
 
 def elsewhere(archive: Archive) -> str:
     """Where the pictures of a shipped archive are, if they cannot be fetched from here."""
-    own = archive.folder.parent == archives.SHIPPED
+    own = archives.is_shipped(archive.folder)
     return ELSEWHERE.get(archive.dataset, "") if own else ""
 
 
 def published(archive: Archive) -> download.Source | None:
     """Where an archive's pictures can be fetched, if their authors offer them."""
-    own = archive.folder.parent == archives.SHIPPED  # a folder of the same name may be anybody's
+    own = archives.is_shipped(archive.folder)  # a folder of the same name may be anybody's
     return next((s for s in download.SOURCES if own and s.name == archive.dataset), None)
 
 

@@ -124,7 +124,7 @@ def drawn(archive: Archive) -> bool:
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def samples(folder: str, archive_id: str, _archive: Archive, number: int = 6) -> list[Entry]:
+def samples(folder: str, state: str, _archive: Archive, number: int = 6) -> list[Entry]:
     """Synthetic test cases of different labels and patients, with a picture on this machine."""
     groups: dict[str, dict[str, Entry]] = {}
     for entry in _archive.catalogue.entries():

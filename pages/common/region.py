@@ -25,7 +25,7 @@ def chosen(scan: asked.ChosenScan) -> Region | None:
     return st.session_state.get(_key(scan))
 
 
-def control(scan: asked.ChosenScan, query: engine.Query) -> None:
+def control(scan: asked.ChosenScan) -> None:
     """The part that is asked with and how to drop it, or the way to choose one."""
     if scan.stored:
         return

@@ -26,7 +26,7 @@ def head(
         st.info("No case of this archive fits the filter; show all cases again.")
         return
     st.markdown(phrases.summary(hits, len(archive), context.fitting))
-    _trust(context, query, filtered=filtered)
+    _trust(context, filtered=filtered)
     strip.show(around.counts(), hits, filtered=filtered)
     _pictures(archive, hits)
 
@@ -48,7 +48,7 @@ def listed(context: Context, query: engine.Query) -> None:
         st.caption(f"Cards {first + 1} to {last} of {len(groups)}.")
 
 
-def _trust(context: Context, query: engine.Query, *, filtered: bool) -> None:
+def _trust(context: Context, *, filtered: bool) -> None:
     """How good such rankings are, and whether this one is surer or less sure than most."""
     if context.withheld:
         _withheld(context)

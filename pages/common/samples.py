@@ -14,7 +14,7 @@ def show(chosen: Archive | None) -> None:
     offered, _ = shelf.offered()
     wanted = chosen.about.get("modality", "") if chosen else ""
     found = [
-        (archive, pictures.samples(str(archive.folder), archive.id, archive))
+        (archive, pictures.samples(str(archive.folder), archive.state, archive))
         for archive in offered.values()
         if archive.about.get("modality", "") == wanted
     ]

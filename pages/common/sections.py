@@ -122,7 +122,7 @@ def _stored(names: list[str], report: Report) -> Json | None:
 
 
 def _rarer(archive: Archive) -> None:
-    found = _prevalence(archive.id, archive)
+    found = _prevalence(archive.state, archive)
     rows = [
         {
             "Share of the archive with the query's finding": "as it is"
@@ -140,7 +140,7 @@ def _rarer(archive: Archive) -> None:
 
 
 @st.cache_data(max_entries=16, show_spinner="Weighing the archive")
-def _prevalence(archive_id: str, _archive: Archive) -> Json:
+def _prevalence(state: str, _archive: Archive) -> Json:
     model = engine.model_of(_archive)
     cases = evaluation.cases_of_archive(_archive, model)
     queries = cases.take(cases.splits == "test")
@@ -149,7 +149,7 @@ def _prevalence(archive_id: str, _archive: Archive) -> Json:
 
 
 def _leaks(archive: Archive) -> None:
-    found = _found_leaks(archive.id, archive)
+    found = _found_leaks(archive.state, archive)
     tables.show(
         [{"Looked for": text, "Found": str(found[key])} for key, text in LOOKED_FOR.items()],
         f"{archive.name}-leaks",
@@ -163,7 +163,7 @@ def _leaks(archive: Archive) -> None:
 
 
 @st.cache_data(max_entries=16, show_spinner="Looking for leaks")
-def _found_leaks(archive_id: str, _archive: Archive) -> Json:
+def _found_leaks(state: str, _archive: Archive) -> Json:
     return leaks.find(_archive, engine.model_of(_archive)).json()
 
 
@@ -190,7 +190,7 @@ def _beside(archive: Archive, name: str) -> None:
         "Compared with", others, format_func=words.archive_title, key=f"beside-{name}"
     )
     other = shelf.offered()[0][chosen]
-    found = _compared(archive.id, other.id, archive, other)
+    found = _compared(archive.state, other.state, archive, other)
     rows = [
         {
             "Matches shown, k": k,

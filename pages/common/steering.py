@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import streamlit as st
 
 from pages.common import asked, choices, engine, region, words
@@ -32,7 +34,17 @@ def search(chosen: asked.ChosenScan, archive: Archive) -> tuple[engine.Query, Ar
         asked.frame(chosen),
         region=region.chosen(chosen),
         examples=examples,
+        case=None if asked.frame(chosen) is not None else _own_case(chosen, archive),
     )
+
+
+def _own_case(chosen: asked.ChosenScan, archive: Archive) -> Entry | None:
+    """The case of this archive that is asked about, if one is and has not left it."""
+    if not chosen.case or chosen.home != choices.current_name():
+        return None
+    with contextlib.suppress(SearchError):
+        return case_of(archive, chosen.case)
+    return None
 
 
 def menu(chosen: asked.ChosenScan, context: Context, hit: Hit) -> None:
@@ -70,11 +82,8 @@ def examples_of(chosen: asked.ChosenScan, archive: Archive) -> Examples:
 
 def said_of_case(chosen: asked.ChosenScan, archive: Archive) -> None:
     """Which archived case is asked about, if one of this archive is."""
-    if chosen.case and chosen.home == choices.current_name():
-        try:
-            entry = case_of(archive, chosen.case)
-        except SearchError:
-            return  # it left the archive meanwhile; its picture is still asked about
+    entry = _own_case(chosen, archive)
+    if entry is not None:
         patient = words.patient_group(entry.patient_id)
         named = f"{words.finding(entry)}, patient {patient}, case {entry.id}"
         st.markdown(f":small[**Asked about:** {words.plain(named, 120)}]")

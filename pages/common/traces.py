@@ -31,7 +31,7 @@ def pair(how: str, archive: Archive, agreement: Agreement, scans: tuple[Scan, Sc
     """The maps of the scan that is asked about and of a case, `how` being EXACT or COVERING."""
     with st.spinner(WAITING[how], show_time=how == COVERING):
         first, second = scans
-        return _pair(how, first.sha256, second.sha256, archive.id, archive, agreement, scans)
+        return _pair(how, first.sha256, second.sha256, archive.state, archive, agreement, scans)
 
 
 def forget() -> None:
@@ -45,7 +45,7 @@ def _pair(
     how: str,
     query_sha256: str,
     case_sha256: str,
-    archive_id: str,
+    state: str,
     _archive: Archive,
     _agreement: Agreement,
     _scans: tuple[Scan, Scan],

@@ -37,7 +37,7 @@ class Past:
         return ours == theirs and self.archive == archive
 
 
-def remember(chosen: asked.ChosenScan, query: engine.Query, context: Context) -> None:
+def remember(chosen: asked.ChosenScan, context: Context) -> None:
     """Put this search first; the oldest, and what is too large to keep, is let go."""
     if not len(context.hits):
         return

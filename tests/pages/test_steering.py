@@ -12,9 +12,11 @@ from streamlit.testing.v1 import AppTest
 from pages.common import region, steering, takeaway, visit, why, words
 from retrieval import archive as archives
 from retrieval.datasets import read_folder
-from retrieval.indexing import index
+from retrieval.indexing import add, index
+from retrieval.model import prune
 from retrieval.refining import Examples, Space, code_of
 from retrieval.regions import Region
+from tests import small
 from tests.pages.visiting import (
     control,
     ranks,
@@ -114,6 +116,40 @@ def test_another_picture_under_a_cases_name_is_not_asked_about(folder, model, tm
     app = AppTest.from_function(take, args=(archive, entry)).run()
     assert not app.exception
     assert asked(app).data == b"" and asked(app).case == entry.id
+
+
+def test_a_case_of_which_the_archive_keeps_fewer_greys_is_still_that_case(
+    folder, model, tmp_path, monkeypatch
+):
+    deep = small.picture("disk", 77).astype(np.uint16) * 200 + np.arange(96, dtype=np.uint16)
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    own = index(folder, model, tmp_path / "shelf" / "mine")
+    archive = add(own.folder, [tmp_path / "deep.png"], "disk")
+    entry = next(one for one in archive.catalogue.entries() if one.source == "added")
+    monkeypatch.setenv("RETRIEVAL_ARCHIVES", str(archive.folder.parent))
+    app = control(started(), "archive").select("mine").run()
+    app.query_params[steering.CASE] = entry.id
+    app.run()
+    assert not app.exception and asked(app).data  # its copy asks
+    assert any("Identical picture" in text for text in texts(app))
+    assert any("in the archive itself" in text for text in texts(app))
+
+
+def test_a_full_model_and_its_pruned_copy_serve_their_own_archives(
+    folder, model, tmp_path, monkeypatch
+):
+    pruned = prune(model, tmp_path / "pruned")
+    shelf = tmp_path / "shelf"
+    for name, by in (("full", model), ("short", pruned)):
+        index(folder, by, shelf / name)
+    monkeypatch.setenv("RETRIEVAL_ARCHIVES", str(shelf))
+    app = control(started(), "archive").select("full").run()
+    app = uploaded(app, sample_bytes())
+    found = rows(app)
+    app = control(app, "archive").select("short").run()
+    assert not app.exception and rows(app) == found
+    next(one for one in app.button if (one.key or "").startswith("compare-card")).click().run()
+    assert not app.exception
 
 
 def test_the_address_to_take_away_reopens_the_search(monkeypatch):
