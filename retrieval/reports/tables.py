@@ -38,6 +38,7 @@ PICTURES = {
     "dicom": "DICOM slices from elsewhere, none fitted on",
 }
 AGAINST = ("covid-ct", "pneumonia-xray")  # whose scans strangers are told from, in the table
+LIKENESS = (("own_patient", "recall_at_10"), ("subtypes", "precision_at_10"))
 
 
 def results_table(names: Sequence[str] = tuple(TABLES)) -> str:
@@ -61,7 +62,15 @@ def results_table(names: Sequence[str] = tuple(TABLES)) -> str:
 
 def seeds_table() -> str:
     """A Markdown table of evaluations repeated with other seeds: mean, and least to most."""
-    head = ["Evaluation", "Seeds", *(f"P@{k}" for k in DEPTHS), "mAP", "AP@5 (paper's)"]
+    head = [
+        "Evaluation",
+        "Seeds",
+        *(f"P@{k}" for k in DEPTHS),
+        "mAP",
+        "AP@5 (paper's)",
+        "Own patient's slices found",
+        "P@10 of subtypes",
+    ]
     rows = []
     for name, title in TABLES.items():
         repeats = [read_result(other) for other in seeds(name)]
@@ -72,9 +81,16 @@ def seeds_table() -> str:
             *([one["at_k"][str(k)]["precision"] for one in found] for k in DEPTHS),
             [one["map"] for one in found],
             [one["at_k"]["5"]["ap_paper"] for one in found],
+            *(_of_similarity(found, *where) for where in LIKENESS),
         ]
         rows.append([title, str(len(found)), *(_spread(column) for column in columns)])
     return table(head, rows)
+
+
+def _of_similarity(found: Sequence[Json], name: str, figure: str) -> list[Json]:
+    """A figure of the similarity of every repetition; none where the data have no such thing."""
+    parts = [one["similarity"][name] for one in found]
+    return [part[figure] for part in parts] if all(parts) else []
 
 
 def sources_table(result: Json) -> str:
@@ -97,6 +113,8 @@ def _of_source(group: Json) -> list[str]:
 
 
 def _spread(figures: Sequence[Json]) -> str:
+    if not figures:
+        return ""
     values = [figure["value"] for figure in figures]
     return f"{sum(values) / len(values):.3f} ({min(values):.3f} to {max(values):.3f})"
 
