@@ -78,7 +78,7 @@ class Archive:
         """Which model this is built with: a full one and its pruned copy share one id."""
         about = self.about["model"]
         folder = str((self.folder / about["folder"]).resolve()) if about["folder"] else ""
-        return storage.fingerprint([about["id"], folder, self.about["columns"]])
+        return storage.fingerprint([about["id"], folder])
 
     @property
     def dataset(self) -> str:

@@ -27,7 +27,7 @@ Strings = npt.NDArray[np.str_]
 # what NumPy raises for a file that is none of its own, or a damaged one
 DAMAGED = (
     OSError, EOFError, ValueError, TypeError, KeyError,
-    zipfile.BadZipFile, zlib.error, NotImplementedError,
+    zipfile.BadZipFile, zlib.error, RuntimeError,
 )  # fmt: skip
 
 

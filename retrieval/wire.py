@@ -35,6 +35,7 @@ ERRORS = {
     for kind in (BlankScan, ScanError, ScanTooLarge, UnreadableScan, UnsupportedScan)
 }
 NONSENSE = (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError)
+MOST_FRAMES = 1 << 31  # DICOM counts them in a signed number of 32 bits
 LONGEST_SENTENCE = 500  # characters of an error's message
 VIEW_KINDS = {"uint8": "u1", "int16": "<i2", "uint16": "<u2"}
 VIEW_BYTES = viewing.LONGEST**2 * 2
@@ -79,7 +80,7 @@ def scan_of(header: dict[str, Any], payload: bytes) -> Scan:
         pixels, rest = _image(memoryview(payload), "<f4", header["shape"])
         if not ((pixels >= 0) & (pixels <= 1)).all():  # nor is what is no number
             raise ValueError("no picture")
-        frames, frame = int(header["frames"]), int(header["frame"])
+        frames, frame = _frames(header["frames"]), int(header["frame"])
         if not 0 <= frame < frames:
             raise ValueError("no frame")
         return Scan(
@@ -103,8 +104,14 @@ def _error_of(header: dict[str, Any]) -> ScanError:
         return UnreadableScan(STOPPED)
     error = kind(message)
     with contextlib.suppress(*NONSENSE):
-        error.frames = int(header["frames"])
+        error.frames = _frames(header["frames"])
     return error
+
+
+def _frames(count: object) -> int:
+    if not isinstance(count, int) or not 1 <= count <= MOST_FRAMES:
+        raise ValueError("no number of frames")
+    return count
 
 
 def _is_sentence(text: str) -> bool:

@@ -263,6 +263,11 @@ def test_what_is_kept_of_an_archive_follows_all_that_it_stores(own, folder, mode
     assert one.state != other.state and one.model_key != other.model_key
 
 
+def test_shipped_archives_share_the_models_they_name():
+    opened = [open_archive(name) for name in archives.shipped()]
+    assert len({one.model_key for one in opened}) == len(models.shipped()) < len(opened)
+
+
 def test_damage_is_noticed(own):
     codes = archives.storage.data_file(own.folder, own.about, archives.CODES)
     array = np.load(codes).copy()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from retrieval.errors import EvaluationError
-from retrieval.evidence import mean_nearest
+from retrieval.evidence import Evidence, mean_nearest
 from tests import simulated
 
 
@@ -74,6 +74,7 @@ def test_damaged_evidence_is_refused_or_whole(tmp_path):
     made.save(tmp_path / "whole.npz")
     data = (tmp_path / "whole.npz").read_bytes()
     random = np.random.default_rng(0)
+    whole = type(made).load(tmp_path / "whole.npz")
     refused = 0
     for number in range(200):
         spoilt = bytearray(data)
@@ -82,7 +83,19 @@ def test_damaged_evidence_is_refused_or_whole(tmp_path):
         path = tmp_path / f"{number}.npz"
         path.write_bytes(spoilt)
         try:
-            type(made).load(path)
+            found = type(made).load(path)
         except EvaluationError:
             refused += 1
+        else:  # such as a date that nobody reads
+            for name, value in vars(whole).items():
+                assert np.array_equal(getattr(found, name), value), name
     assert refused > 150
+
+
+def test_evidence_that_claims_to_be_encrypted_is_refused(tmp_path):
+    masked().save(tmp_path / "made.npz")
+    data = bytearray((tmp_path / "made.npz").read_bytes())
+    data[data.index(b"PK\x01\x02") + 8] |= 1  # a flag in the first entry of the directory
+    (tmp_path / "made.npz").write_bytes(data)
+    with pytest.raises(EvaluationError, match="holds no evidence"):
+        Evidence.load(tmp_path / "made.npz")

@@ -8,6 +8,7 @@ import pytest
 from retrieval import hamming
 from retrieval.__main__ import main
 from retrieval.errors import EvaluationError, ModelMismatch, SearchError
+from retrieval.indexing import index
 from retrieval.refining import Examples, Space, code_of
 from retrieval.studies import refinement
 
@@ -86,6 +87,12 @@ def test_test_queries_and_missing_splits_are_refused(archive, model):
     for split in ("test", "nowhere"):
         with pytest.raises(EvaluationError):
             refinement.measure(archive, model, split)
+
+
+def test_a_split_alone_is_refused_in_words_of_its_own(folder, model, tmp_path):
+    alone = index(folder.split(["val", "test"]), model, tmp_path / "alone")
+    with pytest.raises(EvaluationError, match="no case to find in splits other than val and test"):
+        refinement.measure(alone, model, "val")
 
 
 def test_the_command_writes_what_it_prints(archive, tmp_path, capsys):

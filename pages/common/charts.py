@@ -14,7 +14,10 @@ FIRST_MATCHES = range(1, 101)
 
 
 def ink() -> dict[str, str]:
-    """The font of axes and legends: a colour that can be read on the theme's ground."""
+    """The font of axes and legends: a colour that can be read on the theme's ground.
+
+    The theme of this run: when a system turns dark, the next click brings the other ink.
+    """
     return {"color": palette.INKS.get(st.context.theme.type or "", palette.INKS["light"])}
 
 

@@ -124,7 +124,7 @@ def _pool(state: str, _archive: Archive) -> Pool:
 
 def state(archive: Archive, wanted: Plan) -> State:
     """Where the reader stands in this session; another session starts anew."""
-    key = f"{archive.id}-{wanted.kind}-{wanted.count}-{wanted.seed}"
+    key = f"{archive.state}-{wanted.kind}-{wanted.count}-{wanted.seed}"
     held = st.session_state.get(STATE_KEY)
     if held is None or held.key != key:
         held = st.session_state[STATE_KEY] = State(key)

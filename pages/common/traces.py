@@ -60,11 +60,11 @@ def _evidence(how: str, archive: Archive, agreement: Agreement, scan: Scan) -> F
     scales = engine.scales(archive)
     if how == EXACT:
         return scales.evidence(scan.pixels, agreement)
-    covered = _covered(scan.sha256, scales.model.id, scales.model, scan)
+    covered = _covered(scan.sha256, archive.model_key, scales.model, scan)
     return covering.placed(scales, covering.parts(scales, covered, agreement), scan.pixels)
 
 
 @st.cache_resource(scope="session", max_entries=32, show_spinner=False)
-def _covered(sha256: str, model_id: str, _model: Model, _scan: Scan) -> Features:
+def _covered(sha256: str, model_key: str, _model: Model, _scan: Scan) -> Features:
     """The slow part, which no other case changes: the next one needs only its own."""
     return covering.covered_features(_model, _model.seen(_scan.pixels))

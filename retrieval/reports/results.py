@@ -118,10 +118,10 @@ def stored() -> list[str]:
 
 
 def keep(found: Json) -> None:
-    """Write an evaluation to the folder for such, if one is named, in place of an earlier one."""
+    """Copy a written evaluation to the folder for such, if one is named, over an earlier one."""
     if folder := os.environ.get(KEPT):
         file = f"{found['archive']['id']}-{found['protocol']}.json"
-        write_result(Path(folder) / file, found)
+        replace_json(Path(folder) / file, found)
 
 
 def kept(archive_id: str) -> list[Json]:

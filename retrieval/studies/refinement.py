@@ -66,7 +66,12 @@ def measure(archive: Archive, model: Model, split: str) -> Refinement:
     asked = np.flatnonzero(cases.splits == split)
     if not len(asked):
         raise EvaluationError(f"Archive {archive.name} has no case in split {split}.")
-    gallery = np.flatnonzero(evaluation.gallery_rows(cases, cases.take(asked)))
+    try:
+        gallery = np.flatnonzero(evaluation.gallery_rows(cases, cases.take(asked)))
+    except EvaluationError:
+        raise EvaluationError(
+            f"Archive {archive.name} has no case to find in splits other than {split} and test."
+        ) from None
     space = Space.of(archive, model)
     found = [_one(space, cases, gallery, int(row)) for row in asked]
     kept = np.array([pair is not None for pair in found])

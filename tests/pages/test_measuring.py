@@ -1,5 +1,6 @@
 """Measuring from the evaluation page: started, watched, stopped, and shown."""
 
+import json
 import threading
 import time
 
@@ -136,6 +137,9 @@ def test_results_are_kept_for_all_where_a_folder_is_named(tmp_path, monkeypatch)
     ended()
     opened("sample-xray")  # whoever comes next
     (kept,) = tmp_path.glob("*-own-patient-out.json")
+    assert json.loads(kept.read_text())["code"] == {"id": results.RUNNING}
+    results.keep({**json.loads(kept.read_text()), "code": {"id": "another"}})
+    assert json.loads(kept.read_text())["code"] == {"id": "another"}  # of what measured it
     offered = control(opened(), "protocol").options
     assert "Own patient left out" in offered
     kept.write_text("{")

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from pages.common import region, steering, takeaway, visit, why, words
+from pages.common import region, steering, takeaway, traces, visit, why, words
 from retrieval import archive as archives
 from retrieval.datasets import read_folder
 from retrieval.indexing import add, index
@@ -144,12 +144,23 @@ def test_a_full_model_and_its_pruned_copy_serve_their_own_archives(
         index(folder, by, shelf / name)
     monkeypatch.setenv("RETRIEVAL_ARCHIVES", str(shelf))
     app = control(started(), "archive").select("full").run()
+    app.session_state[why.KEY], app.session_state[why.HOW_KEY] = True, traces.COVERING
     app = uploaded(app, sample_bytes())
     found = rows(app)
+    maps = covered(app)
     app = control(app, "archive").select("short").run()
     assert not app.exception and rows(app) == found
-    next(one for one in app.button if (one.key or "").startswith("compare-card")).click().run()
+    assert covered(app) == maps
+
+
+def covered(app):
+    """Addresses of the two maps by covering of the first match; they follow the pictures' bytes."""
+    app = (
+        next(one for one in app.button if (one.key or "").startswith("compare-card")).click().run()
+    )
+    shown = [one for image in app.image for one in image.proto.imgs]
     assert not app.exception
+    return [one.url for one in shown if "coloured where" in one.alt]
 
 
 def test_the_address_to_take_away_reopens_the_search(monkeypatch):
