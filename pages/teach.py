@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.common import choices, lesson, lesson_end, words
+from pages.common import choices, holdings, lesson, lesson_end, words
 from retrieval.errors import RetrievalError
 
 with lesson.settings():
@@ -15,9 +15,13 @@ if archive is not None and plan is not None:
         st.error(words.plain(str(error)), icon=":material/error:")
         st.stop()
     if not questions:
+        why = (
+            "its model was trained on those that it could ask about"
+            if holdings.pictures_here(archive)
+            else "its pictures are not on this machine"
+        )
         st.info(
-            "This archive has no scan to ask about here: its pictures are not on this machine, "
-            "or its model was trained on all of them. Choose the synthetic sample.",
+            f"This archive has no scan to ask about here: {why}. Choose the synthetic sample.",
             icon=":material/image_not_supported:",
         )
         st.stop()

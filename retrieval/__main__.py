@@ -406,6 +406,8 @@ def _index(options: argparse.Namespace) -> None:
             progress=_progress("Encoded"),
         )
     print(f"Archive {archive.name} ({archive.id}) holds {len(archive)} cases.")
+    if options.pictures == "link":
+        print("Its pictures are linked, so both must move together; --pictures copy keeps copies.")
 
 
 def _add(options: argparse.Namespace) -> None:

@@ -268,4 +268,6 @@ def verify(target: str) -> str:
         return f"Model {model.name} ({model.id}) is whole."
     archive = archives.open_archive(target)
     archives.verify(archive)
-    return f"Archive {archive.name} ({archive.id}) with {len(archive)} cases is whole."
+    lost = sum(archive.picture(entry) is None for entry in archive.catalogue.entries())
+    pictures = f" Of its pictures {lost} are not on this machine." if lost else ""
+    return f"Archive {archive.name} ({archive.id}) with {len(archive)} cases is whole.{pictures}"

@@ -90,7 +90,7 @@ def details(hit: Hit, context: Context) -> None:
 def _numbers(hit: Hit, context: Context) -> list[str]:
     refined = context.withheld == engine.REFINED
     parts = [phrases.moved(hit) if refined else phrases.distance(hit)]
-    if hit in context.hits.hits and not _tied(hit, context.hits):
+    if hit in context.hits.hits and not tied(hit, context.hits):
         parts.append(phrases.gap(context.hits, hit.rank - 1))
     share = chance_of(hit, context.answer)
     return parts if share is None else [*parts, phrases.chance(share)]
@@ -119,13 +119,12 @@ def _origin(hit: Hit) -> str:
 
 
 def _badges(hit: Hit, hits: Hits) -> None:
-    tied = _tied(hit, hits)
     if hit.entry.note:
         note = words.plain(words.note(hit.entry.note), 120)
         st.markdown(f":small[:orange[:material/warning:] {note}]")
     badges = (
         (hit.identical, "Identical picture", palette.IDENTICAL_BADGE, None),
-        (tied, "Tied", palette.TIED_BADGE, phrases.tie(hits, hit.distance)),
+        (tied(hit, hits), "Tied", palette.TIED_BADGE, phrases.tie(hits, hit.distance)),
     )
     if any(badge[0] for badge in badges):
         with st.container(horizontal=True, gap="xsmall"):
@@ -134,7 +133,8 @@ def _badges(hit: Hit, hits: Hits) -> None:
                     st.badge(text, color=colour, help=tip)
 
 
-def _tied(hit: Hit, hits: Hits) -> bool:
+def tied(hit: Hit, hits: Hits) -> bool:
+    """Whether another case lies as far from the query."""
     return hit.tied or hits.beyond == hit.distance
 
 

@@ -105,7 +105,7 @@ def audit(measured: Report) -> Json | None:
     return None
 
 
-def trust(archive: Archive, k: int) -> str:
+def trust(archive: Archive, k: int, *, unsure: bool = False) -> str:
     """What k matches were worth for new patients, where that was measured on this very archive."""
     for measured in known():
         same = measured.about["archive"]["id"] == archive.id
@@ -116,5 +116,6 @@ def trust(archive: Archive, k: int) -> str:
                 measured.figure("precision", k),
                 measured.chance(),
                 {name: measured.figure("precision", k, name)[0] for name in measured.labels},
+                unsure=unsure,
             )
     return words.NOT_MEASURED

@@ -227,7 +227,8 @@ def _ask_first(question: Question, now: State) -> None:
 
 def _ask_again(question: Question, now: State) -> None:
     st.markdown(
-        f"You said **{_option(question, now.first)}**, {now.confidence}. Keep it, or change it."
+        f"You said **{_option(question, now.first)}**, {now.confidence}. Press it again to keep "
+        "it, or another one to change it."
     )
     _options(question, now.first, "final")
 

@@ -75,8 +75,13 @@ def moved(hit: Hit) -> str:
     return f"{hit.distance} of {hit.bits} bits from the refined query"
 
 
-def trust(figure: Sequence[float], chance: float, by_label: Mapping[str, float]) -> str:
-    """What the matches shown are worth, from precision (value, low, high) on new patients."""
+def trust(
+    figure: Sequence[float], chance: float, by_label: Mapping[str, float], *, unsure: bool = False
+) -> str:
+    """What the matches shown are worth, from precision (value, low, high) on new patients.
+
+    unsure : whether this ranking is less sure than most of those that were measured.
+    """
     value, low, high = (round(100 * share) for share in figure)
     if figure[1] <= chance:
         return (
@@ -85,8 +90,13 @@ def trust(figure: Sequence[float], chance: float, by_label: Mapping[str, float])
         )
     worst = min(by_label, key=by_label.__getitem__)
     best = max(by_label, key=by_label.__getitem__)
+    whose = (
+        "Over all new patients, surer ones included, {} of 100 matches"
+        if unsure
+        else ("On new patients {} of 100 such matches")
+    )
     return (
-        f"On new patients {value} of 100 such matches had the query's own label "
+        f"{whose.format(value)} had the query's own label "
         f"(95 % interval {low} to {high}; chance {100 * chance:.0f}), from "
         f"{100 * by_label[worst]:.0f} for {words.plain(words.label(worst))} to "
         f"{100 * by_label[best]:.0f} for {words.plain(words.label(best))}."

@@ -57,7 +57,8 @@ def _trust(context: Context, *, filtered: bool) -> None:
     if filtered:
         st.caption(words.FILTERED)
     else:
-        st.markdown(figures.trust(context.archive, len(context.hits)))
+        unsure = context.answer is not None and not context.answer.answered
+        st.markdown(figures.trust(context.archive, len(context.hits), unsure=unsure))
 
 
 def _withheld(context: Context) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -17,10 +18,12 @@ from PIL import Image
 from pages.common import asked, cards, engine, phrases, pictures, steering, words
 from pages.common.cards import Context
 from retrieval.archive import Archive
+from retrieval.hits import Hit, Hits
 from retrieval.refining import Examples
 from retrieval.regions import Region
 
 DRAWN = 10  # pictures of cases on the page
+NOTES = 3  # of cases, in words on the page; the table has all
 KINDS = {
     "PDF, A4": ("pdf", "A4", "application/pdf"),
     "PDF, Letter": ("pdf", "Letter", "application/pdf"),
@@ -132,6 +135,7 @@ def _file(content: Content, kind: str, size: str) -> bytes:
             bits=hit.bits,
             chance=cards.chance_of(hit, context.answer),
             picture=_greys(png),
+            notes="; ".join(_marks(hit, hits)),
         )
         for hit, png in zip_longest(hits.hits, content.pictures)
     ]
@@ -141,7 +145,7 @@ def _file(content: Content, kind: str, size: str) -> bytes:
         query=content.scan,
         region=content.region,
         searched=content.searched,
-        notes=[words.on_paper(summary), *_notes(context)],
+        notes=[words.on_paper(summary), *_notes(context), *_notes_of_cases(hits.hits)],
         examples=content.examples,
         date=f"{content.today:%d %B %Y}".lstrip("0"),
     )
@@ -150,6 +154,30 @@ def _file(content: Content, kind: str, size: str) -> bytes:
 
 def _greys(png: bytes | None) -> npt.NDArray[np.uint8] | None:
     return np.asarray(Image.open(io.BytesIO(png)).convert("L")) if png else None
+
+
+def _marks(hit: Hit, hits: Hits) -> list[str]:
+    """What a card says of a case beside its numbers."""
+    said = ["identical picture"] if hit.identical else []
+    said += ["tied"] if cards.tied(hit, hits) else []
+    return said + ([words.note(hit.entry.note)] if hit.entry.note else [])
+
+
+def _notes_of_cases(hits: Sequence[Hit]) -> list[str]:
+    """What must not be missed of the cases drawn: notes in words, and where no case is a person."""
+    by_note: dict[str, list[str]] = {}
+    for hit in hits[:DRAWN]:
+        if hit.identical:
+            by_note.setdefault("identical picture", []).append(str(hit.rank))
+        if hit.entry.note:
+            by_note.setdefault(words.note(hit.entry.note), []).append(str(hit.rank))
+    said = [
+        f"{'Match' if len(ranks) == 1 else 'Matches'} {', '.join(ranks)}: "
+        f"{words.shortened(note, 90)}"
+        for note, ranks in by_note.items()
+    ]
+    drawn = all(hit.entry.source == pictures.SYNTHETIC for hit in hits)
+    return [*said[:NOTES], *([words.ALL_SYNTHETIC] if drawn else [])]
 
 
 def _notes(context: Context) -> list[str]:

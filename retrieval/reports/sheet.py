@@ -28,14 +28,17 @@ DRAWN = 10  # cases on the page; the table has all of them
 ACROSS = 5
 MARGIN = 0.07  # of the page's width
 NOT_FOR_DIAGNOSIS = "Research and teaching; not for diagnosis. Similar is not the same diagnosis."
-COLUMNS = ("rank", "id", "label", "patient", "differing_bits", "bits", "chance")
+COLUMNS = ("rank", "id", "label", "patient", "differing_bits", "bits", "chance", "notes")
 
 Picture = npt.NDArray[np.uint8]  # (H, W), greys
 
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """One case; `chance` of sharing the query's finding, None where none is given."""
+    """One case; `chance` of sharing the query's finding, None where none is given.
+
+    notes : what else is to be known of it; the table alone has them.
+    """
 
     rank: int
     id: str
@@ -45,6 +48,7 @@ class Line:
     bits: int
     chance: float | None
     picture: Picture | None
+    notes: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +73,7 @@ class Sheet:
         cases = [
             (
                 line.rank, line.id, line.finding, line.patient, line.distance, line.bits,
-                "" if line.chance is None else f"{line.chance:.2f}",
+                "" if line.chance is None else f"{line.chance:.2f}", line.notes,
             )
             for line in self.lines
         ]  # fmt: skip

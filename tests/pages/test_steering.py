@@ -3,6 +3,7 @@
 import io
 import shutil
 import threading
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -214,6 +215,24 @@ def app_address(app, monkeypatch):
 
 class Parameters(dict):
     to_dict = dict.copy
+
+
+def test_paper_and_table_say_what_the_cards_say_of_a_case():
+    archive, entry = shipped_sample()
+    row = archive.catalogue.positions_of(entry.sha256)[0]
+    hits = archive.search(archive.codes[row : row + 1], entry.sha256, 4)
+    conflict = "same image as x; label conflict"
+    first, *others = hits.hits
+    noted = [first, *(replace(hit, entry=replace(hit.entry, note=conflict)) for hit in others)]
+    assert takeaway._notes_of_cases(noted) == [
+        "Match 1: identical picture",
+        f"Matches 2, 3, 4: {words.CONFLICT}",
+        words.ALL_SYNTHETIC,
+    ]
+    real = [replace(hit, entry=replace(hit.entry, source="a paper")) for hit in hits.hits]
+    assert takeaway._notes_of_cases(real) == ["Match 1: identical picture"]
+    assert takeaway._marks(first, hits)[0] == "identical picture"
+    assert takeaway._marks(noted[2], hits)[-1] == words.CONFLICT
 
 
 def test_an_empty_file_gets_its_own_sentence():

@@ -22,6 +22,8 @@ def test_a_figure_measured_on_another_archive_is_not_shown(monkeypatch, archive)
 
 def test_a_ranking_no_better_than_chance_says_so():
     assert "no better than chance" in phrases.trust((0.54, 0.49, 0.59), 0.5, {"a": 0.5, "b": 0.6})
+    less = phrases.trust((0.78, 0.71, 0.85), 0.5, {"a": 0.7, "b": 0.8}, unsure=True)
+    assert less.startswith("Over all new patients, surer ones included, 78 of 100 matches")
     better = phrases.trust((0.78, 0.71, 0.85), 0.5, {"covid": 0.74, "noncovid": 0.82})
     assert "from 74 for COVID-19 to 82 for No COVID-19" in better
 

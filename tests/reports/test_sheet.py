@@ -91,7 +91,7 @@ def test_the_table_has_every_case_and_no_formula():
     rows = list(csv.reader(io.StringIO(found)))
     assert len(rows) == 1 + 12 + 5
     assert rows[1][:6] == ["1", f"{1:016x}", "'=HYPERLINK(1)", "patient-1", "1", "128"]
-    assert rows[1][6] == "" and rows[-1] == [NOT_FOR_DIAGNOSIS]
+    assert rows[1][6] == rows[1][7] == "" and rows[-1] == [NOT_FOR_DIAGNOSIS]
 
 
 def test_another_size_is_refused():
