@@ -16,7 +16,8 @@ if archive is not None and plan is not None:
         st.stop()
     if not questions:
         why = (
-            "its model was trained on those that it could ask about"
+            "too few of its cases, of too few patients and findings, have a picture, no note, and "
+            "were never seen by its model in training"
             if holdings.pictures_here(archive)
             else "its pictures are not on this machine"
         )

@@ -269,5 +269,5 @@ def verify(target: str) -> str:
     archive = archives.open_archive(target)
     archives.verify(archive)
     lost = sum(archive.picture(entry) is None for entry in archive.catalogue.entries())
-    pictures = f" Of its pictures {lost} are not on this machine." if lost else ""
+    pictures = f" Pictures that are not where it looks for them: {lost}." if lost else ""
     return f"Archive {archive.name} ({archive.id}) with {len(archive)} cases is whole.{pictures}"

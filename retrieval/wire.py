@@ -35,7 +35,7 @@ ERRORS = {
     for kind in (BlankScan, ScanError, ScanTooLarge, UnreadableScan, UnsupportedScan)
 }
 NONSENSE = (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError)
-MOST_FRAMES = 1 << 31  # DICOM counts them in a signed number of 32 bits
+MOST_FRAMES = (1 << 31) - 1  # DICOM counts them in a signed number of 32 bits
 LONGEST_SENTENCE = 500  # characters of an error's message
 VIEW_KINDS = {"uint8": "u1", "int16": "<i2", "uint16": "<u2"}
 VIEW_BYTES = viewing.LONGEST**2 * 2

@@ -38,8 +38,9 @@ def world(tmp_path_factory):
     options = ("--encoder", "small", "--bits", "32", "--epochs", "2", "--batch", "8")
     trained = call("train", root / "folder", "--out", root / "model", "--seed", "3", *options)
     assert "Pass 2 of 2" in trained.stderr
-    call("index", root / "folder", "--model", root / "model", "--out", root / "archive",
-         "--split", "train,val")  # fmt: skip
+    indexed = call("index", root / "folder", "--model", root / "model", "--out", root / "archive",
+                   "--split", "train,val")  # fmt: skip
+    assert "linked, so both must move together" in indexed.stdout
     return root
 
 
@@ -158,7 +159,7 @@ def test_prune_verify_add_remove(world, tmp_path):
     assert hit["identical"] and hit["label"] == "bar"
     call("remove", tmp_path / "archive", hit["id"])
     # The copy lies elsewhere than the archive that was linked to the pictures.
-    lost = "20 cases is whole. Of its pictures 20 are not on this machine."
+    lost = "20 cases is whole. Pictures that are not where it looks for them: 20."
     assert lost in call("verify", tmp_path / "archive").stdout
     assert "20 cases is whole.\n" in call("verify", world / "archive").stdout
 

@@ -87,6 +87,15 @@ def test_validation_queries_never_meet_test_pictures(archive, folder, model):
     assert result.archive_count == sum(case.split == "train" for case in folder.cases)
 
 
+def test_cases_without_splits_are_refused_in_words_of_their_own(archive, folder, model):
+    cases = cases_of_archive(archive, model)
+    loose = replace(cases, splits=np.full(len(cases), ""))
+    with pytest.raises(EvaluationError, match="name no splits"):
+        evaluation.gallery_rows(loose, loose)
+    with pytest.raises(EvaluationError, match="nothing but the split"):
+        evaluation.gallery_rows(cases.take(cases.splits == "val"), cases)
+
+
 def test_paper_protocol_counts_the_query_itself(archive, folder, model):
     result = evaluate(archive, model, cases_of_folder(folder, model), protocol="paper")
     oracle = slow_precision(archive, folder, model, 5, lambda *_: True)

@@ -299,6 +299,8 @@ def test_messages_are_json_and_raw_bytes(tmp_path: Path) -> None:
         {"frame": 1},
         {"frame": -1},
         {"frames": 0},
+        {"frames": 2.0},
+        {"frames": 10**30},
         {"format": "x" * 501},
         {"modality": "a\nb"},
         {"warnings": ["a\x00b"]},
@@ -315,6 +317,14 @@ def test_an_answer_out_of_bounds_is_unreadable(change: dict[str, object]) -> Non
         change = {}
     with pytest.raises(UnreadableScan):
         wire.scan_of({**header, **change}, payload)
+
+
+def test_frames_of_an_error_are_believed_only_within_bounds() -> None:
+    answer = {"error": "UnreadableScan", "message": "Damaged."}
+    for claimed, believed in ((3, 3), (10**30, 1), (-3, 1), ("x", 1)):
+        with pytest.raises(UnreadableScan) as caught:
+            wire.scan_of({**answer, "frames": claimed}, b"")
+        assert caught.value.frames == believed
 
 
 @pytest.mark.parametrize("answer", [{}, {"shape": [9, 9]}, {"error": "SystemExit"}, {"error": []}])

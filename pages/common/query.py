@@ -81,6 +81,5 @@ def counter_example(around: Around, context: Context) -> None:
         return
     with st.container(border=True, gap="xsmall"):
         title = words.NEAREST_DISAGREES if other.rank == 1 else words.OTHER_FINDING
-        named = words.plain(words.label(usual), 40)
-        st.markdown(f":small[{title.format(named)}]", help=words.OTHER_FINDING_HELP)
+        st.markdown(f":small[{title}]", help=words.OTHER_FINDING_HELP)
         cards.beside(other, context)

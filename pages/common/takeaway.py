@@ -23,7 +23,7 @@ from retrieval.refining import Examples
 from retrieval.regions import Region
 
 DRAWN = 10  # pictures of cases on the page
-NOTES = 3  # of cases, in words on the page; the table has all
+NOTES, LONGEST_NOTE = 3, 70  # of cases, in words on the page; the table has them whole
 KINDS = {
     "PDF, A4": ("pdf", "A4", "application/pdf"),
     "PDF, Letter": ("pdf", "Letter", "application/pdf"),
@@ -173,11 +173,13 @@ def _notes_of_cases(hits: Sequence[Hit]) -> list[str]:
             by_note.setdefault(words.note(hit.entry.note), []).append(str(hit.rank))
     said = [
         f"{'Match' if len(ranks) == 1 else 'Matches'} {', '.join(ranks)}: "
-        f"{words.shortened(note, 90)}"
+        f"{words.shortened(note, LONGEST_NOTE)}"
         for note, ranks in by_note.items()
     ]
+    if len(said) > NOTES:
+        said[NOTES:] = [f"{words.count(len(said) - NOTES, 'more note')}: see the table (CSV)"]
     drawn = all(hit.entry.source == pictures.SYNTHETIC for hit in hits)
-    return [*said[:NOTES], *([words.ALL_SYNTHETIC] if drawn else [])]
+    return [*said, *([words.ALL_SYNTHETIC] if drawn else [])]
 
 
 def _notes(context: Context) -> list[str]:

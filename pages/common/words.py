@@ -28,12 +28,12 @@ UNSURE = (
 STALE = "The archive has changed since chances were fitted to it, so none is shown."
 FILTERED = "The list is filtered; how far such lists can be trusted was measured without filters."
 ALL_SYNTHETIC = "All these cases are drawn by a program; they show no person."
-OTHER_FINDING = "Nearest case that is not {}"
-NEAREST_DISAGREES = "The nearest case is not {}"
+OTHER_FINDING = "Nearest case with another finding"
+NEAREST_DISAGREES = "The nearest case has another finding"
 OTHER_FINDING_HELP = (
-    "The commonest finding among the matches is named; identical pictures are not counted, and if "
-    "findings share the lead, it is the nearest match's. This is the case most like the scan that "
-    "has another one, whatever the filter. Look at it before you believe the list."
+    "Another than the commonest one of the matches (identical pictures are not counted, and if "
+    "findings share the lead, the one that stands first counts), whatever the filter. Look at it "
+    "before you believe the list."
 )
 CONFLICT = "The same picture stands in its data set under another finding, too"
 NOT_THE_SAME = "Similar is not the same diagnosis."

@@ -231,6 +231,11 @@ def test_paper_and_table_say_what_the_cards_say_of_a_case():
     ]
     real = [replace(hit, entry=replace(hit.entry, source="a paper")) for hit in hits.hits]
     assert takeaway._notes_of_cases(real) == ["Match 1: identical picture"]
+    each = [replace(hit, entry=replace(hit.entry, note=f"note {hit.rank}")) for hit in noted]
+    assert takeaway._notes_of_cases(each)[3:] == [
+        "2 more notes: see the table (CSV)",
+        words.ALL_SYNTHETIC,
+    ]
     assert takeaway._marks(first, hits)[0] == "identical picture"
     assert takeaway._marks(noted[2], hits)[-1] == words.CONFLICT
 
@@ -325,6 +330,7 @@ def test_the_page_to_take_away_is_made_outside_a_session():
     assert f"Moved away from {ids[5]}, {ids[6]}." in table
     assert "12 nearest of 40 that fit the filter" in table  # also on paper it is no whole archive
     assert words.on_paper(words.FILTERED) in table
+    assert "Match 1: identical picture" in table and ",identical picture" in table
 
 
 def test_bare_text_of_safe_markdown():

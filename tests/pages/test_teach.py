@@ -39,6 +39,14 @@ def test_a_session_without_questions_is_looked_for_again(monkeypatch):
     assert len(lesson.questions(archive, plan)) == 7  # what was found is kept
 
 
+def test_why_there_is_nothing_to_ask_is_said(monkeypatch):
+    app = control(at_page("teach.py"), "archive").select("covid-ct").run()
+    assert "its pictures are not on this machine" in app.info[0].value
+    monkeypatch.setattr(lesson, "questions", lambda *_: ())
+    app = at_page("teach.py")
+    assert not app.exception and "too few of its cases" in app.info[0].value
+
+
 def test_more_findings_than_keys_are_still_buttons():
     def show():
         from pages.common import lesson

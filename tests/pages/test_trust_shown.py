@@ -56,6 +56,8 @@ def test_no_chance_is_shown_where_it_would_mislead(monkeypatch, drawn_scan, chan
     app = uploaded(control(started(), "archive").select(archive.name).run(), drawn_scan)
     assert sentence in texts(app) and ranks(app)
     assert not any("% likely" in text for text in texts(app))
+    unsure = "answered" in changes
+    assert any("surer ones included" in text for text in texts(app)) == unsure
 
 
 def test_chances_are_never_certain():
