@@ -35,6 +35,8 @@ def test_no_figure_at_more_matches_than_there_are():
     """Precision at 50 of 22 cases would count places that nothing can fill."""
     report = next(one for one in figures.reports() if one.protocol == "official")
     small = {**report.about, "archive": {"id": "x", "count": 22}}
+    assert figures.Report("x", {**small, "fewest_ranked": 9}).within((5, 9, 10)) == [5, 9]
+    del small["fewest_ranked"]  # as in results of before they said so
     assert figures.Report("x", small).within((5, 10, 22, 23, 50)) == [5, 10, 22]
     itself = figures.Report("x", {**small, "protocol": "paper"})
     assert itself.within((5, 22, 23)) == [5, 22]  # each query finds itself, one of the 22
