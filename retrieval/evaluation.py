@@ -248,16 +248,13 @@ def gallery_rows(gallery: Cases, queries: Cases) -> npt.NDArray[np.bool_]:
     """Which archive cases (n,) stand in other splits than the queries, and not in test."""
     # Never test pictures: choices made on validation queries must not see them either.
     kept = ~np.isin(gallery.splits, [*np.unique(queries.splits), "test"])
-    if not kept.any() and not (gallery.splits != "").any():
-        raise EvaluationError(
-            "The archive's cases name no splits, so none can be kept apart; name them in "
-            "images.csv, or evaluate with --protocol own-patient-out."
-        )
     if not kept.any():
-        raise EvaluationError(
-            "The archive holds nothing but the split that is asked about; index the other "
-            "splits, or evaluate with --protocol own-patient-out."
+        why = (
+            "holds nothing but the split that is asked about; index the other splits"
+            if (gallery.splits != "").any()
+            else "names no splits, so none can be kept apart; name them in images.csv"
         )
+        raise EvaluationError(f"The archive {why}, or evaluate with --protocol own-patient-out.")
     return kept
 
 

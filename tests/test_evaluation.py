@@ -90,7 +90,7 @@ def test_validation_queries_never_meet_test_pictures(archive, folder, model):
 def test_cases_without_splits_are_refused_in_words_of_their_own(archive, folder, model):
     cases = cases_of_archive(archive, model)
     loose = replace(cases, splits=np.full(len(cases), ""))
-    with pytest.raises(EvaluationError, match="name no splits"):
+    with pytest.raises(EvaluationError, match="names no splits"):
         evaluation.gallery_rows(loose, loose)
     with pytest.raises(EvaluationError, match="nothing but the split"):
         evaluation.gallery_rows(cases.take(cases.splits == "val"), cases)

@@ -158,19 +158,21 @@ def _greys(png: bytes | None) -> npt.NDArray[np.uint8] | None:
 
 def _marks(hit: Hit, hits: Hits) -> list[str]:
     """What a card says of a case beside its numbers."""
-    said = ["identical picture"] if hit.identical else []
-    said += ["tied"] if cards.tied(hit, hits) else []
-    return said + ([words.note(hit.entry.note)] if hit.entry.note else [])
+    return [*(["tied"] if cards.tied(hit, hits) else []), *_said_of(hit)]
+
+
+def _said_of(hit: Hit) -> list[str]:
+    """Of these, what paper says too."""
+    identical = ["identical picture"] if hit.identical else []
+    return identical + ([words.note(hit.entry.note)] if hit.entry.note else [])
 
 
 def _notes_of_cases(hits: Sequence[Hit]) -> list[str]:
     """What must not be missed of the cases drawn: notes in words, and where no case is a person."""
     by_note: dict[str, list[str]] = {}
     for hit in hits[:DRAWN]:
-        if hit.identical:
-            by_note.setdefault("identical picture", []).append(str(hit.rank))
-        if hit.entry.note:
-            by_note.setdefault(words.note(hit.entry.note), []).append(str(hit.rank))
+        for note in _said_of(hit):
+            by_note.setdefault(note, []).append(str(hit.rank))
     said = [
         f"{'Match' if len(ranks) == 1 else 'Matches'} {', '.join(ranks)}: "
         f"{words.shortened(note, LONGEST_NOTE)}"
