@@ -6,12 +6,13 @@ from pages.common import choices, engine, holdings, shelf, words
 from retrieval.errors import RetrievalError
 
 COMMANDS = """\
+source .venv/bin/activate
 # a folder with images.csv (columns file,label and, where known, patient_id,split),
 # or with one sub-folder for each label; training takes minutes, --modality X-ray where it is so
 python -m retrieval train  FOLDER --encoder lite --bits 128 --out MODEL
 python -m retrieval index  FOLDER --model MODEL --out ARCHIVES/NAME
 python -m retrieval search ARCHIVES/NAME SCAN -k 10
-python -m retrieval evaluate ARCHIVES/NAME --queries FOLDER --split test --json OUT.json"""
+python -m retrieval evaluate ARCHIVES/NAME --queries FOLDER --split test --protocol official"""
 
 OPENING = f"{shelf.ARCHIVES_VARIABLE}=ARCHIVES streamlit run app.py"
 

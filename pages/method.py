@@ -75,7 +75,9 @@ with layers:
             "Bits of a code": str(model.bits),
             "Training pictures": str(training.get("pictures", "not known")),
             "Training patients": str(training.get("patients", "not known")),
-            "Labels": ", ".join(words.label(name) for name in training.get("labels", ())),
+            "Labels it was trained on": ", ".join(
+                words.label(name) for name in training.get("labels", ())
+            ),
         }
         st.subheader("The model in use", anchor=False)
         st.table(

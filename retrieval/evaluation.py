@@ -247,13 +247,15 @@ def official_rows(gallery: Cases, queries: Cases, model: Model) -> npt.NDArray[n
 def gallery_rows(gallery: Cases, queries: Cases) -> npt.NDArray[np.bool_]:
     """Which archive cases (n,) stand in other splits than the queries, and not in test."""
     # Never test pictures: choices made on validation queries must not see them either.
-    kept = ~np.isin(gallery.splits, [*np.unique(queries.splits), "test"])
+    asked = np.unique(queries.splits)
+    kept = ~np.isin(gallery.splits, [*asked, "test"])
     if not kept.any():
-        why = (
-            "holds nothing but the split that is asked about; index the other splits"
-            if (gallery.splits != "").any()
-            else "names no splits, so none can be kept apart; name them in images.csv"
-        )
+        if not (gallery.splits != "").any():
+            why = "names no splits, so none can be kept apart; name them in images.csv"
+        elif len(asked) > 1:
+            why = "has no split left that is not asked about; ask about one, such as --split test"
+        else:
+            why = "holds nothing but the split that is asked about; index the other splits"
         raise EvaluationError(f"The archive {why}, or evaluate with --protocol own-patient-out.")
     return kept
 

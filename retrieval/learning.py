@@ -23,7 +23,7 @@ from retrieval import model as models
 from retrieval.datasets import Folder, patient_group, read_folder, unlabelled_pictures
 from retrieval.encoder import FloatImage
 from retrieval.encoding import read_pixels
-from retrieval.errors import DataError, ModelError, SettingError, TrainingError
+from retrieval.errors import DataError, ModelError, PatientOverlap, SettingError, TrainingError
 from retrieval.evaluation import Cases, Evaluation
 from retrieval.evidence import Evidence
 from retrieval.hashing import Codes
@@ -290,6 +290,7 @@ def cross_fit(
     if folds < 2:
         raise SettingError(f"Cross-fitting needs 2 folds or more, not {folds}.")
     pictures = _read(root, splits, progress, plan.beside)
+    _refuse_twins(pictures)
     fold = patient_folds(pictures, folds, int(plan.settings.get("seed", 0)))
     parts = []
     for number in range(folds):
@@ -300,6 +301,18 @@ def cross_fit(
     write_result(out / RESULT, result.json())
     evidence.save(out / EVIDENCE)
     return result, evidence
+
+
+def _refuse_twins(pictures: TrainingSet) -> None:
+    """A fold would be asked about a picture that its model learned under another patient."""
+    pairs = np.unique(np.stack([pictures.sha256, pictures.patients], axis=1), axis=0)
+    names, patients = np.unique(pairs[:, 0], return_counts=True)
+    twins = names[patients > 1]
+    if len(twins):
+        raise PatientOverlap(
+            f"{len(twins)} pictures stand under more than one patient, first {twins[0][:16]}; "
+            "give them one patient_id or leave them out."
+        )
 
 
 def patient_folds(pictures: TrainingSet, folds: int, seed: int) -> Rows:

@@ -119,7 +119,8 @@ def update(folder: Path, manifest: str, about: Json, writers: Mapping[str, Write
     Callers that change a folder others may change too hold `locked` around it.
     """
     for stale in folder.glob(f".*{PARTIAL}*"):
-        stale.unlink()
+        if stale.is_file():  # a folder is of an `index` into this one that was stopped
+            stale.unlink()
     before = _named_files(folder / manifest)
     files = {name: _write(folder, name, writer) for name, writer in writers.items()}
     kept_files = about.get("files", {})

@@ -93,7 +93,10 @@ def test_cases_without_splits_are_refused_in_words_of_their_own(archive, folder,
     with pytest.raises(EvaluationError, match="names no splits"):
         evaluation.gallery_rows(loose, loose)
     with pytest.raises(EvaluationError, match="nothing but the split"):
-        evaluation.gallery_rows(cases.take(cases.splits == "val"), cases)
+        validation = cases.take(cases.splits == "val")
+        evaluation.gallery_rows(validation, validation)
+    with pytest.raises(EvaluationError, match="no split left that is not asked about"):
+        evaluation.gallery_rows(cases, cases)  # as without --split
 
 
 def test_paper_protocol_counts_the_query_itself(archive, folder, model):

@@ -11,7 +11,7 @@ from PIL import Image
 from retrieval import evaluation, learning
 from retrieval import model as models
 from retrieval.datasets import read_folder
-from retrieval.errors import DataError, ModelError, SettingError, TrainingError
+from retrieval.errors import DataError, ModelError, PatientOverlap, SettingError, TrainingError
 from retrieval.evidence import Evidence
 from retrieval.learning import Plan, TrainingSet, cross_fit, patient_folds, training_split
 from tests import small
@@ -112,6 +112,25 @@ def test_models_of_another_recipe_are_refused(root, job):
     other = Plan("small", "CT", 32, "MID", {"epochs": 0, "seed": 3, "margin": 0.5})
     with pytest.raises(TrainingError, match="other pictures or settings"):
         cross_fit(root, job[0], other, splits=["train", "val"], folds=3, progress=quiet)
+
+
+def test_a_picture_under_two_patients_is_not_cross_fitted(root, tmp_path):
+    """One fold would be asked about it, and its model have learned it under the other patient."""
+    twins = tmp_path / "twins"
+    shutil.copytree(root, twins)
+    rows = [line.split(",") for line in (twins / "images.csv").read_text().splitlines()]
+    place = {name: rows[0].index(name) for name in ("file", "label", "patient_id", "split")}
+    held = [row for row in rows[1:] if row[place["split"]] == "train"]
+    one = held[0]
+    other = next(
+        row
+        for row in held
+        if row[place["label"]] == one[place["label"]]
+        and row[place["patient_id"]] != one[place["patient_id"]]
+    )
+    shutil.copy(twins / one[place["file"]], twins / other[place["file"]])
+    with pytest.raises(PatientOverlap, match="1 pictures stand under more than one patient"):
+        cross_fit(twins, tmp_path / "folds", PLAN, splits=["train", "val"], progress=quiet)
 
 
 def test_what_a_start_has_seen_is_seen_by_what_follows(root, job, tmp_path):

@@ -11,6 +11,7 @@ from retrieval.pipeline import evaluate_archive
 from retrieval.reports.results import read_result
 from retrieval.studies.choices import sample_of_archive
 from retrieval.studies.lengths import DRAWS, compare
+from tests.stored import assert_alike, numbers
 
 PICTURES = Path(__file__).parents[2] / "shared" / "data"
 needs_pictures = pytest.mark.skipif(
@@ -59,17 +60,9 @@ def test_a_stored_result_is_what_its_archive_gives(name):
     result, alike = evaluate_archive(name, name, **options, progress=lambda *_: None)
     found, stored = {**result.json(), "similarity": alike.json()}, read_result(f"{name}-official")
     stored.pop("code", None)  # of the day when it was stored; the figures are to be today's as well
-    trust = [numbers(one.pop("trust", {})) for one in (found, stored)]
-    assert found == stored
-    assert trust[0] == pytest.approx(trust[1], abs=1e-9)  # fitted figures may differ in a digit
-
-
-def numbers(value):
-    """All numbers of a JSON value, in order."""
-    if isinstance(value, dict | list):
-        parts = value.values() if isinstance(value, dict) else value
-        return [number for part in parts for number in numbers(part)]
-    return [] if value is None or isinstance(value, str) else [value]
+    trust = [one.pop("trust", {}) for one in (found, stored)]
+    assert_alike(found, stored)
+    assert_alike(*trust, within=1e-9)  # fitted figures may differ in a digit
 
 
 @pytest.mark.parametrize(("name", "draws"), [("covid-ct", DRAWS), ("covid-ct-paper", 2)])

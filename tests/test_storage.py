@@ -75,6 +75,15 @@ def test_update_keeps_the_state_before_for_readers_on_their_way_and_no_older_one
     assert sorted(p.read_text() for p in folder.glob("data-*")) == ["four", "three"]
 
 
+def test_an_update_passes_over_the_rest_of_a_folder_that_was_being_made_inside(tmp_path):
+    folder = tmp_path / "thing"
+    storage.create(folder, MANIFEST, ABOUT, {"data.txt": write("one")})
+    left = folder / f".inner-1{storage.PARTIAL}"
+    left.mkdir()
+    storage.update(folder, MANIFEST, ABOUT, {"data.txt": write("two")})
+    assert read(folder) == "two" and left.is_dir()
+
+
 def test_a_failed_update_keeps_the_old_state(tmp_path):
     folder = tmp_path / "thing"
     storage.create(folder, MANIFEST, ABOUT, {"data.txt": write("one")})

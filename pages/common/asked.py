@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
@@ -18,15 +18,9 @@ from retrieval.scans import LIMITS
 from retrieval.series import Series
 
 SCAN_KEY, ROUND_KEY, PROBLEM_KEY = "scan", "upload_round", "upload_problem"
-CHOICES = (
-    "series-",
-    "slice-",
-    "frame-",
-    "page-",
-    "region-",
-    "examples-",
-    "part-",
-)  # what keys of an upload's choices start with
+# What keys of an upload's choices start with: of those that say what is asked, and of the rest.
+ASKED_WITH = ("series-", "slice-", "frame-", "region-", "examples-")
+CHOICES = (*ASKED_WITH, "page-", "part-")
 SERIES_BYTES = 1 << 30  # all files of a folder together
 
 
@@ -189,9 +183,20 @@ def take_case(archive: Archive, entry: Entry, name: str) -> None:
     _ask([ChosenScan(data, digest, entry.id, name)])
 
 
-def restore(files: Sequence[ChosenScan]) -> None:
-    """Ask again about files of this visit."""
+def asked_with() -> dict[str, object]:
+    """What was chosen for the scan asked about: series, slice, frame, part and examples."""
+    return {
+        str(key): value
+        for key, value in st.session_state.items()
+        if str(key).startswith(ASKED_WITH)
+    }
+
+
+def restore(files: Sequence[ChosenScan], choice: Mapping[str, object]) -> None:
+    """Ask again about files of this visit, with what `asked_with` gave then."""
     _ask(files)
+    for key, value in choice.items():
+        st.session_state[key] = value
 
 
 def files() -> tuple[ChosenScan, ...]:

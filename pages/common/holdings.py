@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
 import streamlit as st
 
@@ -100,13 +102,22 @@ def fetch(archive: Archive) -> None:
     if not lock.acquire(blocking=False):
         raise DownloadError("The pictures are being fetched already; come back in a minute.")
     bar = st.progress(0.0, text="Asking the authors' server")
+    where = archive.picture_roots()[-1]  # the last of the places where it looks for its pictures
 
     def report(done: int, total: int, what: str) -> None:
         share = min(done / total, 1.0) if total else 0.0
-        bar.progress(share, text=words.plain(f"{what}: {done / 1e6:.0f} MB"))
+        bar.progress(share, text=words.plain(f"{_without_place(what, where)}: {done / 1e6:.0f} MB"))
 
     try:
-        # the last of the places where the archive looks for its pictures
-        download.download(archive.dataset, archive.picture_roots()[-1], progress=report)
+        download.download(archive.dataset, where, progress=report)
+    except DownloadError as error:
+        raise DownloadError(_without_place(str(error), where)) from error
     finally:
         lock.release()
+
+
+def _without_place(text: str, folder: Path) -> str:
+    """A sentence without the way to a folder of the server's, which is no visitor's business."""
+    for place in (folder.resolve().parent, folder.parent):
+        text = text.replace(f"{place}{os.sep}", "")
+    return text

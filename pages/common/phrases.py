@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from pages.common import words
+from retrieval.datasets import OWN_GROUP
 from retrieval.folding import Group
 from retrieval.hits import Hit, Hits
 
@@ -18,15 +19,25 @@ def summary(hits: Hits, total: int, fitting: int) -> str:
     fitting : how many of the archive's `total` cases the filter leaves.
     """
     labels = Counter(hit.entry.label for hit in hits.hits)
-    patients = len({hit.entry.patient_id for hit in hits.hits})
     parts = ", ".join(
         f"{number} {words.plain(words.label(name))}" for name, number in labels.most_common()
     )
     among = f"{total:,}" if fitting == total else f"{fitting:,} that fit the filter"
     return (
-        f"**{len(hits)} nearest of {among}:** {parts}, from {words.count(patients, 'patient')}. "
+        f"**{len(hits)} nearest of {among}:** {parts}{_from_patients(hits)}. "
         "Similar is not the same diagnosis."
     )
+
+
+def _from_patients(hits: Hits) -> str:
+    """From how many patients the matches are; blank where of none the patient is known."""
+    of_hits = [hit.entry.patient_id for hit in hits.hits]
+    known = [patient for patient in of_hits if not patient.startswith(OWN_GROUP)]
+    if not known:
+        return ""
+    unknown = len(of_hits) - len(known)
+    more = f" and {words.count(unknown, 'case')} whose patient is not known" if unknown else ""
+    return f", from {words.count(len(set(known)), 'patient')}{more}"
 
 
 def rank(hit: Hit, hits: Hits) -> str:
@@ -119,6 +130,8 @@ def gap(hits: Hits, place: int) -> str:
 def tie(hits: Hits, distance: int) -> str:
     """How many of the cases shown share a distance."""
     shown = sum(hit.distance == distance for hit in hits.hits)
+    if not shown:  # a case that is none of the matches
+        return f"Another case differs in {distance} bits too. The order of the two means nothing."
     further = ", as does at least one case after the list" if hits.beyond == distance else ""
     return (
         f"{shown} of the {len(hits)} cases listed differ{'s' if shown == 1 else ''} in "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import streamlit as st
@@ -18,9 +19,13 @@ THUMB = 96  # pixels
 
 @dataclass(frozen=True, eq=False)
 class Past:
-    """One search: the files, the archive's name, a small picture, and what came first."""
+    """One search: the files and what was chosen of them, the archive's name, and what was seen.
+
+    nearest : what came first; thumb : a small picture of what was asked.
+    """
 
     files: tuple[asked.ChosenScan, ...]
+    choice: Mapping[str, object]
     archive: str
     at: str
     nearest: str
@@ -46,7 +51,14 @@ def remember(chosen: asked.ChosenScan, context: Context) -> None:
         scan = engine.scan(chosen.data, chosen.digest, asked.frame(chosen))
         thumb = scan.png(THUMB)
     nearest = words.finding(context.hits[0].entry)
-    now = Past(asked.files(), choices.current_name(), f"{time.strftime('%H:%M')}", nearest, thumb)
+    now = Past(
+        asked.files(),
+        asked.asked_with(),
+        choices.current_name(),
+        f"{time.strftime('%H:%M')}",
+        nearest,
+        thumb,
+    )
     past = [one for one in _past() if not one.asks(now.files, now.archive)]
     st.session_state[KEY] = _bounded((now, *past))
 
@@ -94,7 +106,7 @@ def forget() -> None:
 
 def _restore(one: Past) -> None:
     choices.set_name(one.archive)
-    asked.restore(one.files)
+    asked.restore(one.files, one.choice)
     choices.set_name(one.archive)  # asking may prefer another archive
 
 

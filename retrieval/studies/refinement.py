@@ -95,7 +95,8 @@ def _one(
     space: Space, cases: evaluation.Cases, gallery: npt.NDArray[np.intp], row: int
 ) -> tuple[float, float] | None:
     """P@10 before and after; None where the gallery has one label only."""
-    allowed = gallery[cases.patients[gallery] != cases.patients[row]]
+    stranger = cases.patients[gallery] != cases.patients[row]
+    allowed = gallery[stranger & (cases.sha256[gallery] != cases.sha256[row])]
     relevant = cases.labels[allowed] == cases.labels[row]
     if relevant.all() or not relevant.any():
         return None

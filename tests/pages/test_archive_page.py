@@ -31,6 +31,17 @@ def test_fetching_says_what_went_wrong(monkeypatch):
     ]
 
 
+def test_no_visitor_learns_where_the_server_keeps_pictures(monkeypatch, tmp_path):
+    taken = tmp_path / "nothing" / without_pictures().name
+    taken.mkdir(parents=True)
+    (taken / "other").write_text("")
+    app = control(at_page("archive.py"), "archive").select(taken.name).run()
+    app = app.button[0].click().run()
+    (said,) = [one.value for one in app.error]
+    assert "exists and is not a finished download" in said and str(tmp_path) not in said
+    assert said.startswith(taken.name)
+
+
 def test_fetched_pictures_are_found(monkeypatch, tmp_path):
     archive = without_pictures()
 

@@ -17,6 +17,7 @@ from retrieval.indexing import add, index
 from retrieval.model import prune
 from retrieval.refining import Examples, Space, code_of
 from retrieval.regions import Region
+from retrieval.synthetic import write_ct_series
 from tests import small
 from tests.pages.visiting import (
     control,
@@ -280,6 +281,22 @@ def test_earlier_searches_come_back_and_are_forgotten():
     assert len(app.session_state[visit.KEY]) <= 1  # the search on screen is the only one left
 
 
+def test_an_earlier_search_of_a_slice_asks_that_slice_again(tmp_path):
+    slices = write_ct_series(tmp_path / "series", slices=5, pixels=128)
+    app = started()
+    app.file_uploader[0].set_value([(p.name, p.read_bytes(), "application/dicom") for p in slices])
+    app = app.run().slider[0].set_value(1).run()
+    first = rows(app)
+    app = uploaded(app, sample_bytes())
+    assert not app.slider
+    app = app.run()
+    again = next(one for one in app.button if one.label == "Ask again")
+    app = again.click().run()
+    assert not app.exception and app.slider[0].value == 1 and rows(app) == first
+    app = app.slider[0].set_value(5).run()
+    assert not app.exception and rows(app) != first
+
+
 def test_no_other_visit_sees_what_this_one_asked():
     uploaded(started(), sample_bytes())
     other = started()
@@ -290,7 +307,7 @@ def test_no_other_visit_sees_what_this_one_asked():
 def test_what_is_remembered_is_bounded():
     def past(number, size):
         file = type("File", (), {"data": b"x" * size, "digest": str(number)})
-        return visit.Past((file,), "a", "12:00", "n", None)
+        return visit.Past((file,), {}, "a", "12:00", "n", None)
 
     many = tuple(past(number, 10) for number in range(30))
     assert len(visit._bounded(many)) == visit.MOST

@@ -1,0 +1,28 @@
+"""Results compared with stored ones: the last digit of a figure differs between processors."""
+
+import pytest
+
+EXACT = 1e-12
+
+
+def assert_alike(found, stored, within=EXACT):
+    """The same names, texts and counts, and each number within `within` of the stored one."""
+    assert _words(found) == _words(stored)
+    assert numbers(found) == pytest.approx(numbers(stored), abs=within, rel=0)
+
+
+def numbers(value):
+    """All numbers of a JSON value, in order."""
+    if isinstance(value, dict | list):
+        parts = value.values() if isinstance(value, dict) else value
+        return [number for part in parts for number in numbers(part)]
+    return [] if value is None or isinstance(value, str) else [value]
+
+
+def _words(value):
+    """The same value with a mark for each number."""
+    if isinstance(value, dict):
+        return {key: _words(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_words(part) for part in value]
+    return value if value is None or isinstance(value, str | bool) else "number"
