@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from retrieval.errors import DataError
+from retrieval.errors import DataError, ScanError
 from retrieval.greys import FloatImage
 from retrieval.hashing import Features
 from retrieval.model import Model
@@ -15,6 +15,7 @@ from retrieval.scans import Scan, check_searchable, named
 
 Progress = Callable[[int, int], None]  # pictures done, pictures in all
 Reader = Callable[[Path], Scan]
+LISTED = 10  # further files that a refusal names
 
 
 def read_one(path: Path, read: Reader) -> Scan:
@@ -25,13 +26,45 @@ def read_one(path: Path, read: Reader) -> Scan:
     return scan
 
 
+def _scans(paths: Sequence[Path], read: Reader) -> Iterator[Scan]:
+    """The files' scans in turn. One that is refused is named, and with it all the others that are.
+
+    Who repairs a folder of hundreds then does it once.
+    """
+    for place, path in enumerate(paths):
+        try:
+            yield read_one(path, read)
+        except ScanError as error:
+            together = len({one.parent for one in paths}) == 1
+            name, *others = [
+                one.name if together else str(one)
+                for one in (path, *(more for more in paths[place + 1 :] if _refused(more, read)))
+            ]
+            reason = str(error).removeprefix(path.name)
+            raise type(error)(f"{name}{reason}{_as_well(others)}") from None
+
+
+def _refused(path: Path, read: Reader) -> bool:
+    try:
+        read_one(path, read)
+    except ScanError:
+        return True
+    return False
+
+
+def _as_well(others: Sequence[str]) -> str:
+    if not others:
+        return ""
+    more = f" and {len(others) - LISTED} more" if len(others) > LISTED else ""
+    return f" Refused as well: {', '.join(others[:LISTED])}{more}."
+
+
 def read_pixels(
     paths: Sequence[Path], read: Reader, progress: Progress | None = None
 ) -> tuple[list[FloatImage], list[str]]:
     """Pixels, each (H, W) in [0, 1], and their checksums of every file; all are held at once."""
     pixels, checksums = [], []
-    for done, path in enumerate(paths, start=1):
-        scan = read_one(path, read)
+    for done, scan in enumerate(_scans(paths, read), start=1):
         pixels.append(scan.pixels)
         checksums.append(scan.sha256)
         if progress is not None:
@@ -46,8 +79,7 @@ def encode_all(
     if not paths:
         raise DataError("There is no picture to encode; the folder marks all of them unused.")
     rows, checksums = [], []
-    for done, path in enumerate(paths, start=1):
-        scan = read_one(path, read)
+    for done, scan in enumerate(_scans(paths, read), start=1):
         rows.append(model.encode([scan.pixels])[0])
         checksums.append(scan.sha256)
         if progress is not None:
