@@ -36,13 +36,14 @@ archive = choices.current_archive()
 if archive is not None:
     try:
         model = engine.model_of(archive)
-        st.space("small")
-        st.caption(
-            words.plain(
-                f"For searches: archive {archive.name} ({archive.id}), model {model.name} "
-                f"({model.id}), {archive.bits} bits. {words.NOT_FOR_DIAGNOSIS}"
-            )
+        searched = (
+            f"For searches: archive {archive.name} ({archive.id}), model {model.name} "
+            f"({model.id}), {archive.bits} bits. "
         )
+        if page is words.EVALUATION:  # it tells of the archive that was measured
+            searched = ""
+        st.space("small")
+        st.caption(words.plain(f"{searched}{words.NOT_FOR_DIAGNOSIS}"))
         engine.warm_up(archive)
     except RetrievalError as error:
         st.warning(words.plain(str(error)))

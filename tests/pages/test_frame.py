@@ -27,6 +27,8 @@ def test_each_page_opens_with_its_heading_and_the_warning(page):
     assert not app.exception and not app.error
     assert [title.value for title in app.title] == [page.heading]
     assert sum(words.NOT_FOR_DIAGNOSIS in caption.value for caption in app.caption) == 2
+    searched = any("For searches: archive sample-ct" in caption.value for caption in app.caption)
+    assert searched == (page is not words.EVALUATION)  # there another archive may be measured
 
 
 def test_pages_are_thin():
