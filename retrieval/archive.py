@@ -186,6 +186,24 @@ def open_archive(where: str | Path) -> Archive:
     if not folder.is_dir():
         known = ", ".join(shipped()) or "none"
         raise ArchiveError(f"There is no archive {where}; shipped archives: {known}.")
+    while True:
+        manifest = _manifest_of(folder)
+        try:
+            return _opened(folder)
+        except ArchiveError:
+            # Two changes by others, since the manifest was read, drop the files that it names.
+            if _manifest_of(folder) == manifest:
+                raise
+
+
+def _manifest_of(folder: Path) -> bytes:
+    try:
+        return (folder / MANIFEST).read_bytes()
+    except OSError:
+        return b""
+
+
+def _opened(folder: Path) -> Archive:
     about = storage.read_manifest(folder, MANIFEST, SCHEMA, ArchiveError)
     try:
         archive = Archive(

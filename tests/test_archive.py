@@ -428,6 +428,28 @@ def test_two_processes_may_add_at_once_while_a_third_searches(own, tmp_path):
     archives.verify(open_archive(own.folder))
 
 
+def test_a_reader_overtaken_by_two_changes_reads_the_state_after_them(own, monkeypatch):
+    read, ids = storage.read_manifest, [entry.id for entry in own.catalogue.entries([0, 1])]
+
+    def overtaken(folder, *rest):
+        about = read(folder, *rest)
+        if ids:
+            indexing.remove(own.folder, [ids.pop()])
+        return about
+
+    monkeypatch.setattr(storage, "read_manifest", overtaken)
+    now = open_archive(own.folder)
+    assert not ids and len(now) == len(own) - 2
+    archives.verify(now)
+
+
+def test_a_damaged_archive_is_refused_though_it_could_be_read_again(own):
+    about = storage.read_manifest(own.folder, archives.MANIFEST, archives.SCHEMA, ArchiveError)
+    storage.data_file(own.folder, about, archives.CODES).unlink()
+    with pytest.raises(ArchiveError, match="is missing or cut off"):
+        open_archive(own.folder)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
 def test_an_addition_killed_at_any_moment_blocks_no_later_one(own, tmp_path):
     program = (
