@@ -151,6 +151,11 @@ def patient_group(patient_id: str, sha256: str) -> str:
     return patient_id or f"{OWN_GROUP}{sha256[:16]}"
 
 
+def names_patient(group: str) -> bool:
+    """Whether a group that `patient_group` gives is a patient's, and not a picture's own."""
+    return not group.startswith(OWN_GROUP)
+
+
 def _cases_of_table(table: Path) -> list[Case]:
     cases = [_case(row, f"line {line} of {table}") for line, row in _rows(table)]
     if not cases:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from pages.common import words
 from retrieval.archive import Archive
-from retrieval.datasets import OWN_GROUP
+from retrieval.datasets import names_patient
 
 COLUMNS = {"label": "Finding", "source": "Source", "patient_id": "Patient"}
 
@@ -55,7 +55,7 @@ def _options(archive: Archive, column: str) -> list[str]:
 @st.cache_data(max_entries=64, show_spinner=False)
 def _values(state: str, column: str, _archive: Archive) -> list[str]:
     values = np.unique(_archive.catalogue.column(column)).tolist()
-    return [value for value in values if not value.startswith(OWN_GROUP)]
+    return [value for value in values if names_patient(value)]
 
 
 def _chosen(archive: Archive, column: str) -> list[str]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from pages.common import words
-from retrieval.datasets import OWN_GROUP
+from retrieval.datasets import names_patient
 from retrieval.folding import Group
 from retrieval.hits import Hit, Hits
 
@@ -32,7 +32,7 @@ def summary(hits: Hits, total: int, fitting: int) -> str:
 def _from_patients(hits: Hits) -> str:
     """From how many patients the matches are; blank where of none the patient is known."""
     of_hits = [hit.entry.patient_id for hit in hits.hits]
-    known = [patient for patient in of_hits if not patient.startswith(OWN_GROUP)]
+    known = [patient for patient in of_hits if names_patient(patient)]
     if not known:
         return ""
     unknown = len(of_hits) - len(known)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from retrieval.catalogue import Entry
-from retrieval.datasets import OWN_GROUP
+from retrieval.datasets import names_patient
 from retrieval.series import AS_GIVEN, Series
 
 PRODUCT = "Lung image retrieval"
@@ -220,7 +220,7 @@ def archive_title(name: str) -> str:
 
 def patient_group(patient_id: str) -> str:
     """A patient group in words, also where the patient is unknown."""
-    return "not known" if patient_id.startswith(OWN_GROUP) else patient_id
+    return patient_id if names_patient(patient_id) else "not known"
 
 
 def doi_link(doi: str) -> str:
