@@ -9,8 +9,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import streamlit as st
 from starlette.formparsers import MultiPartParser
 
-from pages.common import words
-from retrieval.scans import LIMITS
+from pages.common.shell import texts
+from retrieval.reading.scan import LIMITS
 
 # Starlette moves an upload of over 1 MB to a file; a patient's scan stays in memory.
 MultiPartParser.spool_max_size = 2 * LIMITS.file_bytes
@@ -25,7 +25,7 @@ def report(error: Exception) -> bool:
         place = place.tb_next
     where = f"{place.tb_frame.f_code.co_qualname}, line {place.tb_lineno}" if place else "start"
     log.error("A page failed with %s in %s", type(error).__name__, where)
-    st.error(words.UNEXPECTED)
+    st.error(texts.UNEXPECTED)
     return True
 
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.common import choices, engine, holdings, shelf, words
+from pages.common.shell import archives, choices, engine, holdings, texts
 from retrieval.errors import RetrievalError
 
 COMMANDS = """\
@@ -14,15 +14,15 @@ python -m retrieval index  FOLDER --model MODEL --out ARCHIVES/NAME
 python -m retrieval search ARCHIVES/NAME SCAN -k 10
 python -m retrieval evaluate ARCHIVES/NAME --queries FOLDER --split test --protocol official"""
 
-OPENING = f"{shelf.ARCHIVES_VARIABLE}=ARCHIVES streamlit run app.py"
+OPENING = f"{archives.ARCHIVES_VARIABLE}=ARCHIVES streamlit run app.py"
 
 archive = choices.archive()
 if archive is not None:
     facts = holdings.of(archive.state, archive)
     model = engine.model_of(archive)
     st.markdown(
-        f"{words.count(len(archive), 'case')} of {words.count(facts.patients, 'patient group')}, "
-        f"codes of {archive.bits} bits made by model {words.plain(model.name)}."
+        f"{texts.count(len(archive), 'case')} of {texts.count(facts.patients, 'patient group')}, "
+        f"codes of {archive.bits} bits made by model {texts.plain(model.name)}."
     )
     for column, (title, rows) in zip(st.columns(3, gap="medium"), facts.tables, strict=True):
         with column:
@@ -44,7 +44,7 @@ if archive is not None:
                 try:
                     holdings.fetch(archive)
                 except RetrievalError as error:
-                    st.error(words.plain(str(error)))
+                    st.error(texts.plain(str(error)))
                 else:
                     st.rerun()
 
@@ -55,9 +55,9 @@ st.markdown(
 )
 st.code(COMMANDS, language="bash")
 st.markdown(
-    f"Start the app with `{shelf.ARCHIVES_VARIABLE}` naming one or more folders of archives; "
+    f"Start the app with `{archives.ARCHIVES_VARIABLE}` naming one or more folders of archives; "
     "they appear beside the ones that ship."
 )
 st.code(OPENING, language="bash")
-for problem in shelf.offered()[1]:
-    st.warning(words.plain(problem))
+for problem in archives.offered()[1]:
+    st.warning(texts.plain(problem))

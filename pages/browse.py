@@ -2,8 +2,10 @@
 
 import streamlit as st
 
-from pages.common import atlas, choices, filters
-from retrieval.layout import MOST
+from pages.common.ask import filters
+from pages.common.browse import atlas
+from pages.common.shell import choices
+from retrieval.archives.map import MOST
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
     archive = choices.archive()

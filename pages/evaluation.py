@@ -2,13 +2,14 @@
 
 import streamlit as st
 
-from pages.common import choices, figures, measured, measuring, shelf, words
+from pages.common.measured import figures, measured, measuring
+from pages.common.shell import archives, choices, texts
 
 measuring.collect()
-known, offered = figures.known(), shelf.offered()[0]
+known, offered = figures.known(), archives.offered()[0]
 names = list(dict.fromkeys([*(report.archive for report in known), *offered]))
 if not names:
-    st.info(words.NO_ARCHIVE)
+    st.info(texts.NO_ARCHIVE)
 else:
     chosen = choices.chosen_name()
     name = chosen if chosen in names else names[0]
@@ -16,7 +17,7 @@ else:
         name = st.segmented_control(
             "Archive measured",
             names,
-            format_func=lambda name: words.plain(words.archive_title(name), 60),
+            format_func=lambda name: texts.plain(texts.archive_title(name), 60),
             default=name,
             required=True,
             wrap=True,
@@ -32,7 +33,7 @@ else:
     if not of_this:
         st.info("This archive has not been measured yet.")
     else:
-        titles = {protocol.name: protocol for protocol in words.PROTOCOLS}
+        titles = {protocol.name: protocol for protocol in texts.PROTOCOLS}
         protocol = st.segmented_control(
             "Protocol",
             list(of_this),

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.common import choices, engine, words
+from pages.common.shell import choices, engine, texts
 from retrieval.errors import RetrievalError
 
 LOGO = Path(__file__).resolve().parents[1] / "assets" / "logo.svg"
 
-st.set_page_config(page_title=words.PRODUCT, page_icon=LOGO, layout="wide")
+st.set_page_config(page_title=texts.PRODUCT, page_icon=LOGO, layout="wide")
 st.logo(LOGO, size="large")
 
 pages = {
@@ -20,17 +20,17 @@ pages = {
         url_path=page.path or None,
         default=not page.path,
     ): page
-    for page in words.PAGES
+    for page in texts.PAGES
 }
 chosen = st.navigation(list(pages), position="top")
 page = next(page for known, page in pages.items() if known.url_path == chosen.url_path)
 
 st.title(page.heading, anchor=False)
-st.caption(f"{page.lead} **{words.NOT_FOR_DIAGNOSIS}**")
+st.caption(f"{page.lead} **{texts.NOT_FOR_DIAGNOSIS}**")
 try:
     chosen.run()
 except RetrievalError as error:
-    st.error(words.plain(str(error)))
+    st.error(texts.plain(str(error)))
 
 archive = choices.current_archive()
 if archive is not None:
@@ -40,10 +40,10 @@ if archive is not None:
             f"For searches: archive {archive.name} ({archive.id}), model {model.name} "
             f"({model.id}), {archive.bits} bits. "
         )
-        if page is words.EVALUATION:  # it tells of the archive that was measured
+        if page is texts.EVALUATION:  # it tells of the archive that was measured
             searched = ""
         st.space("small")
-        st.caption(words.plain(f"{searched}{words.NOT_FOR_DIAGNOSIS}"))
+        st.caption(texts.plain(f"{searched}{texts.NOT_FOR_DIAGNOSIS}"))
         engine.warm_up(archive)
     except RetrievalError as error:
-        st.warning(words.plain(str(error)))
+        st.warning(texts.plain(str(error)))

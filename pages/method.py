@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.common import choices, engine, words
+from pages.common.shell import choices, engine, texts
 
 LAYERS = (
     ("1", "Input, grey", "335 × 580 × 1"),
@@ -71,17 +71,17 @@ with layers:
         known = {
             "Name": model.name,
             "Id": model.id,
-            "Network": words.NETWORKS.get(model.encoder_name, model.encoder_name),
+            "Network": texts.NETWORKS.get(model.encoder_name, model.encoder_name),
             "Bits of a code": str(model.bits),
             "Training pictures": str(training.get("pictures", "not known")),
             "Training patients": str(training.get("patients", "not known")),
             "Labels it was trained on": ", ".join(
-                words.label(name) for name in training.get("labels", ())
+                texts.label(name) for name in training.get("labels", ())
             ),
         }
         st.subheader("The model in use", anchor=False)
         st.table(
-            [{"Fact": fact, "Value": words.plain(value)} for fact, value in known.items()],
+            [{"Fact": fact, "Value": texts.plain(value)} for fact, value in known.items()],
             border="horizontal",
             hide_index=True,
             hide_header=True,

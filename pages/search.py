@@ -4,22 +4,11 @@ from functools import partial
 
 import streamlit as st
 
-from pages.common import (
-    asked,
-    cards,
-    choices,
-    compare,
-    engine,
-    filters,
-    query,
-    region,
-    results,
-    samples,
-    steering,
-    takeaway,
-    visit,
-)
-from pages.common.words import plain
+from pages.common.ask import filters, query, region, samples, steering, upload, visit
+from pages.common.matches import compare, results, takeaway
+from pages.common.shell import choices, engine
+from pages.common.shell.context import Context
+from pages.common.shell.texts import plain
 from retrieval.errors import RetrievalError
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -34,9 +23,9 @@ steering.open_address(archive)
 left, right = st.columns([4, 8], gap="medium")
 with left:
     shown = st.container()
-    asked.controls()
+    upload.controls()
 
-chosen = asked.scan()
+chosen = upload.scan()
 steering.keep_address(chosen)
 found, frames = None, 1
 if archive is not None and chosen is not None:
@@ -48,7 +37,7 @@ if archive is not None and chosen is not None:
         except RetrievalError as error:
             frames = getattr(error, "frames", 1)  # another frame may be readable
             where = ", ".join(
-                name for name in (asked.file_name(), asked.frame_name(chosen, frames)) if name
+                name for name in (upload.file_name(), upload.frame_name(chosen, frames)) if name
             )
             st.error(plain(f"{where}: {error}" if where else str(error)), icon=":material/error:")
 
@@ -58,7 +47,7 @@ if found is None:
 else:
     mask = filters.allowed(archive)
     withheld = engine.withheld(found, around)
-    context = cards.Context(
+    context = Context(
         archive,
         around.hits(k, mask),
         len(archive) if mask is None else int(mask.sum()),
@@ -80,14 +69,14 @@ else:
 
 if chosen is not None:
     with shown:
-        asked.slice_controls()
-        asked.frame_control(chosen, frames)
+        upload.slice_controls()
+        upload.frame_control(chosen, frames)
 if found is not None:
     with shown:
         region.control(chosen)
         query.facts(found)
         query.badge(context)
-        query.counter_example(around, context)
+        results.counter_example(around, context)
 if chosen is not None:
     with shown:
-        st.button("Start again", icon=":material/refresh:", on_click=asked.clear)
+        st.button("Start again", icon=":material/refresh:", on_click=upload.clear)

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from pages.common import choices, holdings, lesson, lesson_end, words
+from pages.common.lesson import lesson, lesson_end
+from pages.common.shell import choices, holdings, texts
 from retrieval.errors import RetrievalError
 
 with lesson.settings():
@@ -12,7 +13,7 @@ if archive is not None and plan is not None:
     try:
         questions = lesson.questions(archive, plan)
     except RetrievalError as error:
-        st.error(words.plain(str(error)), icon=":material/error:")
+        st.error(texts.plain(str(error)), icon=":material/error:")
         st.stop()
     if not questions:
         why = (

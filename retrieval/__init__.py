@@ -1,8 +1,8 @@
 """Content-based retrieval of chest CT slices and chest X-rays.
 
-scan -> features -> mRMR selection -> bits -> Hamming ranking:
-`scans`, `encoder`, `selection`, `hashing`, `hamming`, held together by `model`
-and `archive`; `training` makes a model, `evaluation` measures one.
+bytes -> scan -> features -> selected bits -> ranking -> reasons and trust:
+`reading`, `encoding`, `codes`, `archives`, `search`, `explain`, `trust`. `training`
+makes a model, `evaluation` measures an archive. README.md shows the whole flow.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ import importlib
 from typing import Any
 
 _HOMES = {
-    "Archive": "archive",
-    "Model": "model",
+    "Archive": "archives.archive",
+    "Model": "codes.model",
     "RetrievalError": "errors",
-    "Scan": "scans",
-    "evaluate": "evaluation",
-    "index": "indexing",
-    "load_model": "model",
-    "open_archive": "archive",
-    "read_folder": "datasets",
-    "read_scan": "scans",
+    "Scan": "reading.scan",
+    "evaluate": "evaluation.curves",
+    "index": "archives.indexing",
+    "load_model": "codes.model",
+    "open_archive": "archives.archive",
+    "read_folder": "data.folder",
+    "read_scan": "reading.decode",
 }
 _NAMES = {"load_model": "load", "read_scan": "read"}
 

@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retrieval import commands as studies
+from retrieval.cli import studies as studies
 from retrieval.errors import RetrievalError
 
 if TYPE_CHECKING:
-    from retrieval.archive import Archive
-    from retrieval.evaluation import Evaluation
-    from retrieval.scans import Scan
+    from retrieval.archives.archive import Archive
+    from retrieval.evaluation.curves import Evaluation
+    from retrieval.reading.scan import Scan
 
 TRAINING_SETTINGS = {  # fields of a recipe -> how the command line takes them
     "seed": {"type": int, "help": "of everything that is drawn (default: 0)"},
@@ -92,7 +92,7 @@ class _Version(argparse.Action):
     """Prints the code's id, which results carry, and ends; it is computed for nothing else."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from retrieval.reports.results import code_id
+        from retrieval.evaluation.results import code_id
 
         print(f"code {code_id()}")
         parser.exit()
@@ -323,23 +323,24 @@ def _progress(what: str) -> Callable[..., None]:
 
 def _require_writable(path: Path | None) -> None:
     """Refuse a place that no result can be written to before the long work."""
-    from retrieval.reports import results
+    from retrieval.evaluation import results
 
     if path is not None:
         results.require_place(path)
 
 
 def _write_json(path: Path | None, found: dict[str, Any]) -> None:
-    from retrieval.reports import results
+    from retrieval.evaluation import results
 
     if path is not None:
         results.write_result(path, found)
 
 
 def _train(options: argparse.Namespace) -> None:
-    from retrieval import learning, model
+    from retrieval.codes import model
+    from retrieval.training import jobs
 
-    made = learning.train_model(
+    made = jobs.train_model(
         options.folder,
         options.out,
         _plan(options),
@@ -351,9 +352,9 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _crossfit(options: argparse.Namespace) -> None:
-    from retrieval import learning
+    from retrieval.training import cross_fitting
 
-    result, _ = learning.cross_fit(
+    result, _ = cross_fitting.cross_fit(
         options.folder,
         options.out,
         _plan(options),
@@ -368,7 +369,7 @@ def _crossfit(options: argparse.Namespace) -> None:
 
 
 def _plan(options: argparse.Namespace):
-    from retrieval.learning import Plan
+    from retrieval.training.jobs import Plan
 
     named = set(TRAINING_SETTINGS) & set(vars(options))
     return Plan(
@@ -383,15 +384,16 @@ def _plan(options: argparse.Namespace):
 
 
 def _prune(options: argparse.Namespace) -> None:
-    from retrieval import model
+    from retrieval.codes import model
 
     made = model.prune(model.load(options.model), options.out, options.bits)
     print(f"Model {made.name} ({made.id}) computes {len(made.columns)} features a scan.")
 
 
 def _index(options: argparse.Namespace) -> None:
-    from retrieval import indexing, model
-    from retrieval.datasets import read_folder
+    from retrieval.archives import indexing
+    from retrieval.codes import model
+    from retrieval.data.folder import read_folder
 
     folder = read_folder(options.folder)
     if options.split:
@@ -411,8 +413,8 @@ def _index(options: argparse.Namespace) -> None:
 
 
 def _add(options: argparse.Namespace) -> None:
-    from retrieval import indexing
-    from retrieval.archive import open_archive
+    from retrieval.archives import indexing
+    from retrieval.archives.archive import open_archive
 
     known = open_archive(options.archive).labels
     with _decoder() as decoder:
@@ -425,12 +427,12 @@ def _add(options: argparse.Namespace) -> None:
 
 def _warn_of_looks(pictures: Iterable[tuple[Path, Scan]], archive: Archive) -> bool:
     """Say on stderr where one does not look like what the archive holds; whether any was said."""
-    from retrieval.intake import Gate
+    from retrieval.trust.input_check import InputCheck
 
     gate, said = None, False
     for file, scan in pictures:
         try:
-            gate = gate or Gate.load()
+            gate = gate or InputCheck.load()
             warnings = gate.check(scan.pixels).warnings(archive.about["modality"])
         except RetrievalError as error:  # it warns, and stops nothing
             print(error, file=sys.stderr)
@@ -442,19 +444,20 @@ def _warn_of_looks(pictures: Iterable[tuple[Path, Scan]], archive: Archive) -> b
 
 
 def _remove(options: argparse.Namespace) -> None:
-    from retrieval import indexing
+    from retrieval.archives import indexing
 
     archive = indexing.remove(options.archive, options.ids)
     print(f"Archive {archive.name} ({archive.id}) holds {len(archive)} cases.")
 
 
 def _search(options: argparse.Namespace) -> None:
-    from retrieval import hamming, trust
-    from retrieval.archive import open_archive
-    from retrieval.encoding import read_one
+    from retrieval.archives.archive import open_archive
+    from retrieval.codes.from_files import read_one
     from retrieval.errors import SearchError
-    from retrieval.novelty import Surroundings
-    from retrieval.regions import Region
+    from retrieval.imaging.regions import Region
+    from retrieval.search.search import search
+    from retrieval.trust.answer import judge, withheld
+    from retrieval.trust.novelty import NoveltyDetector
 
     if options.k < 1:
         raise SearchError(f"Cannot show {options.k} matches; ask for at least 1.")
@@ -468,15 +471,16 @@ def _search(options: argparse.Namespace) -> None:
     features = model.encode([pixels])
     code = model.codes(features)
     sha256 = "" if region else scan.sha256  # a part is not the picture it was cut from
-    found = archive.search(code, sha256, options.k, without_self=options.without_self)
+    ranking = search(archive, code, sha256)
+    found = ranking.hits(options.k, without_self=options.without_self)
     if options.json:
-        distance = hamming.distances(archive.codes, code)[0]
+        distance = ranking.distances
         answer = None
         if not region and archive.calibration is not None:
-            usual = Surroundings.of(archive, model)
-            strange = usual is not None and usual.strange(features[0])
-            why = trust.withheld(archive, model, distance, sha256, unlike=unlike, strange=strange)
-            answer = trust.judge(archive, distance, why)
+            usual = NoveltyDetector.of(archive, model)
+            strange = usual is not None and usual.is_out_of_distribution(features[0])
+            why = withheld(archive, model, distance, sha256, unlike=unlike, strange=strange)
+            answer = judge(archive, distance, why)
         shown = found.json() if answer is None else answer.added_to(found.json())
         print(json.dumps(shown, indent=1))
         return
@@ -492,7 +496,7 @@ def _search(options: argparse.Namespace) -> None:
 
 
 def _inspect(options: argparse.Namespace) -> int:
-    from retrieval.sandbox import Decoder
+    from retrieval.reading.sandbox import Decoder
 
     with Decoder() as decoder:
         reports = []
@@ -516,11 +520,11 @@ def _described(report: dict[str, object]) -> str:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from retrieval import pipeline
+    from retrieval.evaluation import jobs
     from retrieval.reports import tables
 
     _require_writable(options.json)
-    result, alike = pipeline.evaluate_archive(
+    result, alike = jobs.evaluate_archive(
         options.archive,
         options.queries,
         splits=options.split,
@@ -536,8 +540,8 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _print_figures(result: Evaluation) -> None:
+    from retrieval.evaluation.results import reachable
     from retrieval.reports import tables
-    from retrieval.reports.results import reachable
 
     print(
         f"{result.overall.queries} queries against {result.archive_count} cases, "
@@ -578,11 +582,11 @@ def _similarity(found: dict[str, Any]) -> str:
 
 
 def _audit(options: argparse.Namespace) -> None:
-    from retrieval import pipeline
+    from retrieval.evaluation import jobs
     from retrieval.reports.tables import interval
 
     _require_writable(options.json)
-    result = pipeline.audit_archive(
+    result = jobs.audit_archive(
         options.archive,
         options.queries,
         splits=options.split,
@@ -606,10 +610,10 @@ def _audit(options: argparse.Namespace) -> None:
 
 
 def _calibrate(options: argparse.Namespace) -> None:
-    from retrieval import pipeline
+    from retrieval.evaluation import calibrating
     from retrieval.reports import tables
 
-    archive, figures = pipeline.calibrate(
+    archive, figures = calibrating.calibrate(
         options.archive,
         options.queries,
         splits=options.split,
@@ -638,11 +642,11 @@ def _study(options: argparse.Namespace) -> None:
 
 
 def _lengths(options: argparse.Namespace) -> None:
-    from retrieval import pipeline
+    from retrieval.evaluation import jobs
     from retrieval.reports import tables
 
     _require_writable(options.json)
-    result = pipeline.compare_lengths(
+    result = jobs.compare_lengths(
         options.archive,
         options.queries,
         splits=options.split,
@@ -661,7 +665,7 @@ def _lengths(options: argparse.Namespace) -> None:
 
 
 def _download(options: argparse.Namespace) -> None:
-    from retrieval.download import download
+    from retrieval.data.download import download
 
     made = download(options.name, options.out, progress=_fetch_progress())
     print(f"{options.name} is complete in {made}.")
@@ -683,7 +687,7 @@ def _fetch_progress() -> Callable[[int, int, str], None]:
 
 
 def _sample(options: argparse.Namespace) -> None:
-    from retrieval import synthetic
+    from retrieval.data import synthetic
 
     seed = {} if options.seed is None else {"seed": options.seed}
     if options.kind == "series":
@@ -694,9 +698,9 @@ def _sample(options: argparse.Namespace) -> None:
 
 
 def _intake_check(options: argparse.Namespace) -> int:
-    from retrieval.intake import Gate
+    from retrieval.trust.input_check import InputCheck
 
-    gate = Gate.load()
+    gate = InputCheck.load()
     unread = 0
     with _decoder() as decoder:
         for path in options.files:
@@ -715,45 +719,45 @@ def _intake_check(options: argparse.Namespace) -> int:
 
 
 def _intake_fit(options: argparse.Namespace) -> None:
-    from retrieval import intake_fitting
+    from retrieval.trust import input_check_fitting
 
     sources = _intake_sources(options, ["train", "val"])
     with _decoder() as decoder:
-        gate = intake_fitting.fit(
+        gate = input_check_fitting.fit(
             sources, options.out, read=decoder.read, seed=options.seed, progress=_progress("Seen")
         )
     gate.verify()
-    print(f"Gate {gate.id}, fitted on {len(gate.fitted_on)} pictures, is in {gate.folder}.")
+    print(f"InputCheck {gate.id}, fitted on {len(gate.fitted_on)} pictures, is in {gate.folder}.")
 
 
 def _intake_measure(options: argparse.Namespace) -> None:
-    from retrieval import intake_fitting
-    from retrieval.intake import Gate
+    from retrieval.evaluation.studies import input_check
     from retrieval.reports import tables
-    from retrieval.studies import intake_evaluation
+    from retrieval.trust import input_check_fitting
+    from retrieval.trust.input_check import InputCheck
 
     _require_writable(options.json)
-    gate = Gate.load(options.gate) if options.gate else Gate.load()
+    gate = InputCheck.load(options.gate) if options.gate else InputCheck.load()
     sources = _intake_sources(options, ["test"])
     sources += [
-        intake_fitting.loose(folder, "CT").at_most(intake_evaluation.LOOSE)
+        input_check_fitting.loose(folder, "CT").at_most(input_check.LOOSE)
         for folder in options.loose
     ]
-    strangers = intake_fitting.labelled(options.strangers, "", ["test"])
+    strangers = input_check_fitting.labelled(options.strangers, "", ["test"])
     with _decoder() as decoder:
         samples = [
-            intake_evaluation.sample(
+            input_check.sample(
                 source, gate, read=decoder.read, progress=_progress(f"Checked {source.name}")
             )
             for source in (*sources, strangers)
         ]
-    found = intake_evaluation.measure(gate, samples[:-1], samples[-1])
+    found = input_check.measure(gate, samples[:-1], samples[-1])
     _write_json(options.json, found)
     print(tables.intake_tables(found))
 
 
 def _intake_sources(options: argparse.Namespace, splits: list[str]) -> list[Any]:
-    from retrieval.intake_fitting import labelled
+    from retrieval.trust.input_check_fitting import labelled
 
     folders = [("CT", folder) for folder in options.ct]
     folders += [("X-ray", folder) for folder in options.xray]
@@ -761,9 +765,9 @@ def _intake_sources(options: argparse.Namespace, splits: list[str]) -> list[Any]
 
 
 def _verify(options: argparse.Namespace) -> None:
-    from retrieval import pipeline
+    from retrieval.cli import verifying
 
-    print(pipeline.verify(options.target))
+    print(verifying.verify(options.target))
 
 
 def _report(options: argparse.Namespace) -> None:
@@ -774,10 +778,10 @@ def _report(options: argparse.Namespace) -> None:
 
 
 def _printed(options: argparse.Namespace) -> None:
-    from retrieval.archive import open_archive
+    from retrieval.archives.archive import open_archive
+    from retrieval.evaluation.results import read_result
+    from retrieval.evaluation.studies import printed
     from retrieval.reports import tables
-    from retrieval.reports.results import read_result
-    from retrieval.studies import printed
 
     _require_writable(options.json)
     archive = open_archive(options.archive)
@@ -787,7 +791,7 @@ def _printed(options: argparse.Namespace) -> None:
 
 
 def _card(options: argparse.Namespace) -> None:
-    from retrieval import model
+    from retrieval.codes import model
     from retrieval.reports import card
 
     found = model.load(options.model)
@@ -796,7 +800,7 @@ def _card(options: argparse.Namespace) -> None:
 
 
 def _bench(options: argparse.Namespace) -> None:
-    from retrieval import bench
+    from retrieval.cli import bench
 
     _require_writable(options.json)
     rows = bench.run()
@@ -809,7 +813,7 @@ def _bench(options: argparse.Namespace) -> None:
 
 
 def _decoder():
-    from retrieval.sandbox import Decoder
+    from retrieval.reading.sandbox import Decoder
 
     return Decoder()
 

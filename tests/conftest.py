@@ -6,8 +6,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 
-from retrieval.datasets import read_folder
-from retrieval.indexing import index
+from retrieval.archives.indexing import index
+from retrieval.data.folder import read_folder
 from tests import small
 from tests.browsing import browser, page  # noqa: F401 (fixtures)
 

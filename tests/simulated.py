@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from retrieval.evidence import Evidence
+from retrieval.statistics.evidence import Evidence
 
 BITS = 32
 

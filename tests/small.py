@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from retrieval import model as models
-from retrieval import scans
-from retrieval.encoder import PaperNetwork, spec_named, to_tensors
+from retrieval.codes import model as models
+from retrieval.encoding.encoder import PaperNetwork, spec_named, to_tensors
+from retrieval.reading import decode
 
 LABELS = ("bar", "disk")
 
@@ -52,7 +52,7 @@ def untrained_tensors(seed=0):
 def build_model(out, folder, *, bits=32, seed=0):
     """A full small model with order and thresholds fitted on the train split of `folder`."""
     train = folder.split(["train"])
-    decoded = [scans.read(train.path(case)) for case in train.cases]
+    decoded = [decode.read(train.path(case)) for case in train.cases]
     return models.build(
         out,
         untrained_tensors(seed),

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from retrieval import scans
-from retrieval.regions import SMALLEST
+from retrieval.imaging.regions import SMALLEST
+from retrieval.reading import decode
 
 CUTS = 8  # cut-outs of each source, besides the whole
 # one name for each distinct picture; not among them: chest scans, and slices cut from a chest
@@ -72,7 +72,7 @@ def sources() -> Iterator[Named]:
 def read(package: str, folder: str, name: str) -> np.ndarray:
     """One picture of an installed package, float32 (H, W) in [0, 1]."""
     root = Path(str(files(package))) / folder
-    return scans.read(next(root.glob(f"{name}.[pjd][npc][gm]"))).pixels
+    return decode.read(next(root.glob(f"{name}.[pjd][npc][gm]"))).pixels
 
 
 def cuts(pixels: np.ndarray, random: np.random.Generator) -> Iterator[np.ndarray]:

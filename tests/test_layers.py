@@ -1,4 +1,4 @@
-"""The direction of the arrows: who may import what, read from the source."""
+"""The direction of the arrows: which folder may import which, read from the source."""
 
 import ast
 import subprocess
@@ -10,151 +10,112 @@ import pytest
 import retrieval
 
 ROOT = Path(__file__).parents[1]
-MODULES = sorted((ROOT / "retrieval").rglob("*.py"))
 
-# Lower layers first; a module imports only from layers below its own.
-LAYERS = [
-    {"errors", "signatures", "views", "directions", "series", "printing", "colours", "spreadsheet"},
-    {"greys"},
-    {"regions", "heat", "framing", "textures"},
-    {"sheet"},
-    {"viewing", "spots"},
-    {"letters"},
-    {
-        "storage",
-        "scans",
-        "dicom",
-        "selection",
-        "hashing",
-        "metrics",
-        "datasets",
-        "catalogue",
-        "covid_ct",
-        "itq",
-    },
-    {
-        "hamming",
-        "wire",
-        "lite",
-        "augmentation",
-        "download",
-        "evidence",
-        "reliability",
-        "overlays",
-    },
-    {"layout", "encoder", "calibration", "disturbances", "hits", "sandbox", "results"},
-    {"checkpoints", "model", "fitting", "poses", "curves"},
-    {"booklet", "apart"},
-    {"tables", "intake"},
-    {"asking_tables"},
-    {"report", "card"},
-    {"loop", "losses"},
-    {"distillation"},
-    {"siamese", "transfer"},
-    {"archive", "encoding"},
-    {"around", "folding", "explain", "refining"},
-    {"covering", "novelty"},
-    {"indexing", "evaluation", "intake_fitting", "teaching"},
-    {"scoring"},
-    {
-        "learning",
-        "similarity",
-        "audit",
-        "printed",
-        "intake_evaluation",
-        "faithfulness",
-        "refinement",
-        "region_study",
-        "prevalence",
-        "leaks",
-        "sources",
-        "side_by_side",
-    },
-    {
-        "tradeoff",
-    },
-    {"trust", "choices"},
-    {"columns"},
-    {"lengths"},
-    {"pipeline", "bench"},
-    {"commands"},
-    {"__main__"},
+# Data flows from left to right: a folder imports only from those before it.
+CORE = [
+    *("errors", "storage", "imaging", "reading", "encoding", "codes", "data", "statistics"),
+    *("archives", "search", "explain", "trust", "evaluation", "training", "reports", "teaching"),
+    *("cli", "__main__"),
 ]
-# Folders of several ideas, whose modules have layers of their own
-SHELVES = {"training", "studies", "reports"}
-# dicom builds Scans, and scans asks it to where it meets a DICOM file
-SAME_LAYER = {("scans", "dicom"), ("dicom", "scans")}
-HOMES = {
-    "torch": {
-        "encoder",
-        "lite",
-        "augmentation",
-        "checkpoints",
-        "loop",
-        "losses",
-        "distillation",
-        "siamese",
-        "transfer",
-    },
-    "torchvision": {"augmentation"},
-    "matplotlib": {"printing", "sheet", "heat", "curves", "booklet"},
-    "pydicom": {"dicom", "synthetic"},
-    "sklearn": {"selection", "learning", "layout"},
-    "faiss": {"hamming"},
-    "sqlite3": {"catalogue"},
+PAGES = ["shell", "ask", "measured", "matches", "lesson", "browse"]
+HOMES = {  # the only places that may import a library
+    "torch": {"encoding", "training"},
+    "torchvision": {"training/augmentation"},
+    "matplotlib": {"reports", "explain/heat"},
+    "pydicom": {"reading/dicom", "data/synthetic"},
+    "faiss": {"codes/hamming"},
+    "sqlite3": {"archives/catalogue"},
     "streamlit": set(),
     "plotly": set(),
     "pickle": set(),
 }
 
 
-def name_of(path):
-    """What a file is a part of: itself, or the package that stands for one idea."""
-    inside = path.relative_to(ROOT / "retrieval")
-    alone = len(inside.parts) == 1 or (inside.parts[0] in SHELVES and inside.stem != "__init__")
-    return inside.stem if alone else inside.parts[0]
-
-
-def asked_for(imported):
-    """The name in LAYERS of an imported module of the package, or None."""
-    parts = [part for part in imported.split(".") if part not in SHELVES]
-    return parts[1] if parts[0] == "retrieval" and len(parts) > 1 else None
+def modules(folder):
+    return sorted((ROOT / folder).rglob("*.py"))
 
 
 def imports(path):
+    """Every dotted name that a file imports, at the top or inside a function."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def level(name):
-    return next(number for number, layer in enumerate(LAYERS) if name in layer)
+def part(dotted, above):
+    """The folder or module just below the package `above`, or "" for anything else."""
+    return dotted.removeprefix(f"{above}.").split(".")[0] if dotted.startswith(f"{above}.") else ""
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_each_library_has_its_home(path):
-    for imported in imports(path):
-        home = HOMES.get(imported.split(".")[0])
-        assert home is None or name_of(path) in home, f"{path.name} imports {imported}"
+def arrows(folder, above, order):
+    """(importing part, imported part, file) for every import inside one package."""
+    for path in modules(folder):
+        own = path.relative_to(ROOT / folder).with_suffix("").parts[0]
+        for imported in imports(path):
+            other = part(imported, above)
+            if own in order and other in order and own != other:
+                yield own, other, str(path.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_arrows_point_one_way(path):
-    own = name_of(path)
-    if own in ("__init__", "synthetic", *SHELVES):
-        return
-    for imported in imports(path):
-        other = asked_for(imported)
-        if other not in (None, own, "synthetic") and (own, other) not in SAME_LAYER:
-            assert level(other) < level(own), f"{own} imports {other}"
+@pytest.mark.parametrize(
+    ("folder", "above", "order"),
+    [("retrieval", "retrieval", CORE), ("pages/common", "pages.common", PAGES)],
+)
+def test_arrows_point_one_way(folder, above, order):
+    found = arrows(folder, above, order)
+    assert not [arrow for arrow in found if order.index(arrow[1]) > order.index(arrow[0])]
 
 
-def test_every_module_has_its_layer():
-    known = set().union(*LAYERS, {"__init__", "synthetic"}, SHELVES)
-    assert {name_of(path) for path in MODULES} == known
+def test_every_folder_has_its_place():
+    found = {path.stem for path in (ROOT / "retrieval").iterdir() if path.suffix in ("", ".py")}
+    assert found - {"__pycache__", "__init__"} == set(CORE)
+    shown = {path.name for path in (ROOT / "pages" / "common").iterdir() if path.is_dir()}
+    assert shown - {"__pycache__"} == set(PAGES)
+
+
+def test_no_circle_between_modules():
+    paths = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): path
+        for folder in ("retrieval", "pages")
+        for path in modules(folder)
+    }
+    needs = {
+        name: {_module(dotted, paths) for dotted in imports(path)} - {"", name}
+        for name, path in paths.items()
+    }
+    while free := [name for name, needed in needs.items() if not needed & needs.keys()]:
+        for name in free:
+            del needs[name]
+    assert not needs
+
+
+def _module(dotted, names):
+    """The module that an imported name is, or is defined in."""
+    if dotted in names:
+        return dotted
+    above = dotted.rpartition(".")[0]
+    return above if above in names else ""
+
+
+def test_each_library_has_its_home():
+    strays = [
+        (str(path.relative_to(ROOT)), imported)
+        for path in modules("retrieval")
+        for imported in imports(path)
+        if (homes := HOMES.get(imported.split(".")[0])) is not None
+        and not any(
+            path.relative_to(ROOT / "retrieval").with_suffix("").as_posix().startswith(home)
+            for home in homes
+        )
+    ]
+    assert not strays
+
+
+def test_the_core_knows_no_pages():
+    names = {name for path in modules("retrieval") for name in imports(path)}
+    assert not [name for name in names if name.startswith("pages")]
 
 
 def loaded_after(code):
@@ -165,7 +126,8 @@ def loaded_after(code):
 
 def test_the_package_and_the_archive_load_no_torch():
     assert not {"torch", "numpy"} & loaded_after("import retrieval")
-    assert not {"torch", "sklearn"} & loaded_after("from retrieval.archive import open_archive")
+    opened = loaded_after("from retrieval.archives.archive import open_archive")
+    assert not {"torch", "sklearn"} & opened
     assert "torch" not in loaded_after(
         "from retrieval.__main__ import main\ntry: main(['--help'])\nexcept SystemExit: pass"
     )

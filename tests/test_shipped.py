@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrieval import scans
-from retrieval.archive import open_archive
-from retrieval.pipeline import evaluate_archive
-from retrieval.reports.results import read_result
-from retrieval.studies.choices import sample_of_archive
-from retrieval.studies.lengths import DRAWS, compare
+from retrieval.archives.archive import open_archive
+from retrieval.evaluation.jobs import evaluate_archive
+from retrieval.evaluation.results import read_result
+from retrieval.evaluation.studies.choices import sample_of_archive
+from retrieval.evaluation.studies.lengths import DRAWS, compare
+from retrieval.reading import decode
+from retrieval.search.search import search
 from tests.stored import assert_alike, numbers
 
 PICTURES = Path(__file__).parents[2] / "shared" / "data"
@@ -33,8 +34,10 @@ def test_a_real_picture_finds_itself(name, step):
     archive = open_archive(name)
     model = archive.model()
     for entry in archive.catalogue.entries(range(0, len(archive), step)):
-        scan = scans.read(PICTURES / archive.dataset / entry.file)
-        found = archive.search(model.codes(model.encode([scan.pixels])), scan.sha256, len(archive))
+        scan = decode.read(PICTURES / archive.dataset / entry.file)
+        found = search(archive, model.codes(model.encode([scan.pixels])), scan.sha256).hits(
+            len(archive)
+        )
         same = [hit for hit in found.hits if hit.identical]
         assert [(hit.entry.id, hit.distance) for hit in same] == [(entry.id, 0)]
 
@@ -44,10 +47,10 @@ def test_a_sample_finds_itself_from_its_own_pictures(name):
     archive = open_archive(name)
     model = archive.model()
     for entry in archive.catalogue.entries(range(0, len(archive), 40)):
-        scan = scans.read(archive.picture(entry))
+        scan = decode.read(archive.picture(entry))
         code = model.codes(model.encode([scan.pixels]))
         assert scan.sha256 == entry.sha256
-        found = archive.search(code, scan.sha256, len(archive))
+        found = search(archive, code, scan.sha256).hits(len(archive))
         assert [(h.entry.id, h.distance) for h in found.hits if h.identical] == [(entry.id, 0)]
 
 

@@ -19,8 +19,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from retrieval.viewing import FULL_RANGE
-from retrieval.views import View, Window
+from retrieval.reading.view import FULL_RANGE, View, Window
 
 HOUNSFIELD = "HU"
 # Keys 1, 2, 3 and 4, as in other viewers; the usual width and level of each.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from retrieval.reports.results import FAITHFUL, MAPS, REFINED, REGIONS, read_result, within
+from retrieval.evaluation.results import FAITHFUL, MAPS, REFINED, REGIONS, read_result, within
 from retrieval.reports.tables import difference, interval, table
 from retrieval.storage import Json
 

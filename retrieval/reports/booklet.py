@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from retrieval.errors import SettingError
-from retrieval.metrics import NAMES
+from retrieval.evaluation.results import DRAWN, drawable, reachable
 from retrieval.reports import curves
 from retrieval.reports.printing import PAGES, as_bytes, as_pdf, print_style
-from retrieval.reports.results import DRAWN, drawable, reachable
+from retrieval.statistics.precision import NAMES
 from retrieval.storage import Json
 
 TABLE = (1, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 70, 80, 90, 100)

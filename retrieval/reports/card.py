@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from retrieval.codes.model import Model
 from retrieval.errors import EvaluationError
-from retrieval.model import Model
-from retrieval.reports import results, tables
+from retrieval.evaluation import results
+from retrieval.reports import tables
 from retrieval.storage import Json, replace_bytes
 
 CARD = "CARD.md"

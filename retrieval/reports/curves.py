@@ -13,10 +13,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from retrieval import colours
-from retrieval.reports import spreadsheet
+from retrieval.evaluation.results import CURVE, drawable, reachable
+from retrieval.reports import colours, spreadsheet
 from retrieval.reports.printing import as_bytes, print_style
-from retrieval.reports.results import CURVE, drawable, reachable
 from retrieval.storage import Json
 
 if TYPE_CHECKING:

@@ -6,8 +6,7 @@ import re
 from pathlib import Path
 
 from retrieval.errors import EvaluationError
-from retrieval.reports.asking_tables import asking_tables, tradeoff_table
-from retrieval.reports.results import (
+from retrieval.evaluation.results import (
     AUDITS,
     FROZEN,
     INTAKE,
@@ -18,6 +17,7 @@ from retrieval.reports.results import (
     audits,
     read_result,
 )
+from retrieval.reports.asking_tables import asking_tables, tradeoff_table
 from retrieval.reports.tables import (
     audit_table,
     intake_tables,

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from retrieval.errors import SettingError
-from retrieval.regions import Region
+from retrieval.imaging.regions import Region
 from retrieval.reports.printing import PAGES, as_bytes, print_style
 from retrieval.reports.spreadsheet import as_csv
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from retrieval.reports.results import read_result, seeds
+from retrieval.evaluation.results import read_result, seeds
 from retrieval.storage import Json
 
 DEPTHS = (1, 5, 10, 50)

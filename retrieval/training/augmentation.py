@@ -12,7 +12,7 @@ import importlib
 import torch
 from torch import Tensor
 
-from retrieval import textures
+from retrieval.imaging import textures
 
 
 def _import_transforms():

@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from retrieval.encoder import EncoderSpec, Tensors
+from retrieval.encoding.encoder import EncoderSpec, Tensors
 from retrieval.errors import TrainingError
 from retrieval.storage import replace_json
 

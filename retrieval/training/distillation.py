@@ -16,8 +16,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from retrieval.encoder import CHANNELS, FIRST, REACH, SPECS, STEP, EncoderSpec, PaperNetwork
-from retrieval.lite import FIXED_BLOCKS, STAGES, TAPS, LiteBody, imagenet_body, tapped
+from retrieval.encoding.encoder import (
+    CHANNELS,
+    FIRST,
+    REACH,
+    SPECS,
+    STEP,
+    EncoderSpec,
+    PaperNetwork,
+)
+from retrieval.encoding.lite import FIXED_BLOCKS, STAGES, TAPS, LiteBody, imagenet_body, tapped
 from retrieval.training.augmentation import sometimes_changed, standardise, transforms, zoomed
 from retrieval.training.loop import Rows, Task
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from retrieval.encoder import EncoderSpec, FloatImage, seen
+from retrieval.encoding.encoder import EncoderSpec, FloatImage, seen
 from retrieval.errors import DataError, SettingError, TrainingError
 from retrieval.training.checkpoints import Checkpoints
 

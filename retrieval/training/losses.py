@@ -22,7 +22,7 @@ def contrastive_loss(features: Tensor, labels: Tensor, margin: float) -> Tensor:
     return squared[same].mean() + apart[~same].mean()
 
 
-def two_fold_contrast(
+def supcon_plus_instance_loss(
     outputs: Tensor, labels: Tensor, owners: Tensor, *, temperature: float, instance: float
 ) -> Tensor:
     """Label contrast plus `instance` times instance contrast of outputs (B, d), as one number.

@@ -20,7 +20,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from retrieval.encoder import (
+from retrieval.encoding.encoder import (
     CHANNELS,
     EncoderSpec,
     FloatImage,
@@ -42,7 +42,7 @@ from retrieval.training.loop import (
     fit,
     stack,
 )
-from retrieval.training.losses import contrastive_loss, two_fold_contrast
+from retrieval.training.losses import contrastive_loss, supcon_plus_instance_loss
 
 ENCODE_AT_ONCE = 16
 CHANGED = 0.7  # share of the copies, where changes are mild
@@ -230,7 +230,7 @@ def _task(
     def loss(features: Tensor, rows: Rows) -> Tensor:
         if not recipe.instance:
             return contrastive_loss(features, numbers[rows], recipe.margin)
-        return two_fold_contrast(
+        return supcon_plus_instance_loss(
             features,
             numbers[rows],
             torch.from_numpy(rows).to(numbers),

@@ -16,9 +16,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from retrieval import itq
-from retrieval.encoder import EncoderSpec, FloatImage, to_tensors
-from retrieval.lite import FIXED_BLOCKS, POOLED, Learner, LiteNetwork, imagenet_body, pool
+from retrieval.encoding.encoder import EncoderSpec, FloatImage, to_tensors
+from retrieval.encoding.lite import FIXED_BLOCKS, POOLED, Learner, LiteNetwork, imagenet_body, pool
+from retrieval.training import itq
 from retrieval.training.augmentation import sometimes_changed
 from retrieval.training.checkpoints import Checkpoints, device, run_identity
 from retrieval.training.loop import (
@@ -31,7 +31,7 @@ from retrieval.training.loop import (
     fit,
     stack,
 )
-from retrieval.training.losses import two_fold_contrast
+from retrieval.training.losses import supcon_plus_instance_loss
 
 ENCODE_AT_ONCE = 16
 WARM_UP_STEPS = 60
@@ -140,7 +140,7 @@ def _task(
 
     def loss(outputs: Tensor, rows: Rows) -> Tensor:
         owners = torch.from_numpy(rows).to(outputs.device)
-        return two_fold_contrast(
+        return supcon_plus_instance_loss(
             outputs,
             numbers[rows],
             owners,

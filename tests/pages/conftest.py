@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 from streamlit.runtime.caching import cache_data_api, cache_resource_api
 
-from retrieval import archive as archives
-from retrieval.datasets import read_folder
-from retrieval.indexing import index
+from retrieval.archives import archive as archives
+from retrieval.archives.indexing import index
+from retrieval.data.folder import read_folder
 from tests import small
 from tests.pages.visiting import HOSTILE, sample_bytes
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from retrieval import scans
-from retrieval.sandbox import Decoder
+from retrieval.reading import decode
+from retrieval.reading.sandbox import Decoder
 from tests.pages.visiting import ranks, started
 
 
@@ -30,7 +30,7 @@ def changed(pixels, number):
 def main(file, uploads=12):
     """Print median, least and most of the warm uploads."""
     with Decoder() as decoder:
-        pixels = scans.read(Path(file), decode=decoder.decode).pixels
+        pixels = decode.read(Path(file), decode=decoder.decode).pixels
     app, seconds = started(), []
     for number in range(uploads + 1):
         data = changed(pixels, number)

@@ -1,7 +1,7 @@
 """The page of what an archive holds."""
 
-from retrieval import archive as archives
-from retrieval import download
+from retrieval.archives import archive as archives
+from retrieval.data import download
 from retrieval.errors import DownloadError
 from tests.pages.visiting import at_page, control, without_pictures
 

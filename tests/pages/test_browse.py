@@ -4,9 +4,10 @@ import json
 
 import numpy as np
 
-from pages.common import atlas, words
-from retrieval import archive as archives
-from retrieval import hamming
+from pages.common.browse import atlas
+from pages.common.shell import texts as words
+from retrieval.archives import archive as archives
+from retrieval.codes import hamming
 from tests.pages.visiting import at_page, shipped_sample, texts, without_pictures
 
 

@@ -6,8 +6,10 @@ import re
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.common import figures, palette, words
-from retrieval.reports import booklet, curves, results
+from pages.common.measured import figures
+from pages.common.shell import palette, texts
+from retrieval.evaluation import results
+from retrieval.reports import booklet, curves
 from tests.pages.visiting import at_page, control
 
 
@@ -27,7 +29,7 @@ def test_the_figures_are_those_of_the_stored_results(report):
             shown = [float(part) for part in re.findall(r"[\d.]+", cell)]
             expected = [100 * figure[part] for part in ("value", "low", "high")]
             assert shown == pytest.approx(expected, abs=0.051)
-    ids = f"{words.measured_on(about)}."
+    ids = f"{texts.measured_on(about)}."
     assert any(caption.value.endswith(ids) for caption in app.caption)
 
 
@@ -44,7 +46,7 @@ def test_no_figure_at_more_matches_than_there_are():
     assert left_out.within((5, 21, 22)) == [5, 21]  # or is left out of them
 
     def show(report):
-        from pages.common import measured
+        from pages.common.measured import measured
 
         measured.show(report)
 

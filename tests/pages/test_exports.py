@@ -6,12 +6,14 @@ import zipfile
 
 import pytest
 
-from pages.common import exports, sections, words
-from retrieval import archive as archives
-from retrieval import evaluation
-from retrieval.reports import curves, results
-from retrieval.studies import leaks, prevalence
-from retrieval.studies.side_by_side import compare
+from pages.common.measured import exports, sections
+from pages.common.shell import texts
+from retrieval.archives import archive as archives
+from retrieval.evaluation import protocols, results
+from retrieval.evaluation.cases import cases_of_archive
+from retrieval.evaluation.studies import leaks, prevalence
+from retrieval.evaluation.studies.side_by_side import compare
+from retrieval.reports import curves
 from tests.pages.visiting import at_page, control
 
 
@@ -40,7 +42,7 @@ def shown(app, section):
 
 
 def opened(name):
-    app = at_page(words.EVALUATION.file)
+    app = at_page(texts.EVALUATION.file)
     return control(app, "measured").select(name).run()
 
 
@@ -48,9 +50,9 @@ def test_prevalence_on_the_page_is_that_of_the_core():
     rows = shown(opened("covid-ct"), sections.RARER)
     archive = archives.open_archive("covid-ct")
     model = archive.model()
-    cases = evaluation.cases_of_archive(archive, model)
+    cases = cases_of_archive(archive, model)
     queries = cases.take(cases.splits == "test")
-    gallery = evaluation.gallery_for(archive, model, queries, "official")
+    gallery = protocols.gallery_for(archive, model, queries, "official")
     wanted = prevalence.measure(gallery, queries).json()
     measured = results.read_result("covid-ct-official")["at_k"]["10"]["precision"]["value"]
     assert wanted["as it is"]["value"] == pytest.approx(measured)
@@ -81,7 +83,7 @@ def test_leaks_and_the_other_archive_on_the_page():
     wanted = compare(archive, archives.open_archive("covid-ct-paper")).json()["at_k"]
     assert [row["Matches shown, k"] for row in rows] == list(wanted)
     first = f"{100 * wanted['1']['first']:.1f} %"
-    assert rows[0][words.archive_title("covid-ct")] == first
+    assert rows[0][texts.archive_title("covid-ct")] == first
 
 
 def test_queries_by_source_are_the_stored_ones():

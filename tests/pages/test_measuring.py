@@ -6,9 +6,10 @@ import time
 
 import pytest
 
-from pages.common import measuring, words
-from retrieval.archive import open_archive
-from retrieval.reports import results
+from pages.common.measured import measuring
+from pages.common.shell import texts as words
+from retrieval.archives.archive import open_archive
+from retrieval.evaluation import results
 from tests.pages.visiting import at_page, control, texts
 from tests.stored import assert_alike
 

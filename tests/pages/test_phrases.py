@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from pages.common import phrases
-from retrieval.catalogue import Entry
-from retrieval.hits import Hit, Hits
+from pages.common.matches import sentences
+from retrieval.archives.catalogue import Entry
+from retrieval.search.hits import Hit, Hits
 
 
 def ranking(patients, distances, beyond=None):
@@ -21,7 +21,7 @@ def ranking(patients, distances, beyond=None):
 
 def test_only_known_patients_are_counted_as_patients():
     def said(*patients):
-        text = phrases.summary(ranking(patients, list(range(len(patients)))), 40, 40)
+        text = sentences.summary(ranking(patients, list(range(len(patients)))), 40, 40)
         return text.split(":** ")[1].split(". ")[0]
 
     assert said("a", "b", "b") == "3 Normal, from 2 patients"
@@ -33,8 +33,8 @@ def test_only_known_patients_are_counted_as_patients():
 
 def test_a_tie_is_told_of_the_list_or_of_a_case_outside_it():
     hits = ranking(["a", "b", "c"], [4, 6, 6], beyond=6)
-    assert phrases.tie(hits, 6).startswith("2 of the 3 cases listed differ in 6 bits, as does at")
+    assert sentences.tie(hits, 6).startswith("2 of the 3 cases listed differ in 6 bits, as does at")
     outside = replace(hits[0], rank=17, distance=9, tied=True)
-    assert phrases.tie(hits, outside.distance) == (
+    assert sentences.tie(hits, outside.distance) == (
         "Another case differs in 9 bits too. The order of the two means nothing."
     )

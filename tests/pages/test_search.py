@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pages.common import engine, pictures, words
-from retrieval import archive as archives
-from retrieval import hamming, scans, trust
-from retrieval.around import around
-from retrieval.sandbox import Decoder
-from retrieval.synthetic import write_ct_series
+from pages.common.shell import engine, pictures
+from pages.common.shell import texts as words
+from retrieval.archives import archive as archives
+from retrieval.codes import hamming
+from retrieval.data.synthetic import write_ct_series
+from retrieval.reading import decode
+from retrieval.reading.sandbox import Decoder
+from retrieval.search.search import search
+from retrieval.trust import answer
 from tests.pages.visiting import (
     HOSTILE,
     control,
@@ -44,7 +47,7 @@ def test_the_list_is_the_archive_s_own_ranking():
     model = archive.model()
     with Decoder() as decoder:
         scan = decoder.read(archive.picture(entry))
-    hits = archive.search(model.codes(model.encode([scan.pixels])), scan.sha256, 10)
+    hits = search(archive, model.codes(model.encode([scan.pixels])), scan.sha256).hits(10)
     assert rows(app) == [(hit.rank, hit.distance) for hit in hits.hits]
     titles = {hit.rank: words.label(hit.entry.label) for hit in hits.hits}
     shown = [one.value for one in app.markdown if re.match(r"\*\*\d+\. ", one.value)]
@@ -53,7 +56,6 @@ def test_the_list_is_the_archive_s_own_ranking():
 
 def test_another_k_searches_and_decodes_no_more(monkeypatch):
     searches = counted(monkeypatch, hamming, "distances")
-    monkeypatch.setattr(trust, "distances", hamming.distances)  # whoever asks is counted
     calibrated = next(one for one in archives.shipped() if archives.open_archive(one).calibration)
     app = control(started(), "archive").select(calibrated).run()
     app = uploaded(app, sample_bytes())
@@ -268,9 +270,9 @@ def app_with_query():
     archive, entry = shipped_sample()
     data = archive.picture(entry).read_bytes()
     app = uploaded(control(started(), "archive").select(archive.name).run(), data)
-    scan = scans.decode(data)
+    scan = decode.decode(data)
     model = archive.model()
-    return app, archive.search(model.codes(model.encode([scan.pixels])), scan.sha256, 10)
+    return app, search(archive, model.codes(model.encode([scan.pixels])), scan.sha256).hits(10)
 
 
 def test_the_nearest_case_of_another_finding_stands_beside(app_with_query):
@@ -278,7 +280,7 @@ def test_the_nearest_case_of_another_finding_stands_beside(app_with_query):
     archive, _ = shipped_sample()
     labels = [hit.entry.label for hit in hits.hits]
     usual = max(labels, key=lambda label: (labels.count(label), -labels.index(label)))
-    everything = archive.search(code_of(hits, archive), hits.sha256, len(archive))
+    everything = search(archive, code_of(hits, archive), hits.sha256).hits(len(archive))
     other = next(hit for hit in everything.hits if hit.entry.label != usual)
     shown = [one.value for one in app.markdown]
     assert f":small[Rank {other.rank} of all cases]" in shown
@@ -293,7 +295,7 @@ def test_the_strip_counts_every_case(app_with_query):
     app, hits = app_with_query
     archive, _ = shipped_sample()
     drawn = "".join(element.proto.body for element in app.get("html"))
-    counts = around(archive, code_of(hits, archive), "").counts()
+    counts = search(archive, code_of(hits, archive), "").counts()
     tables = np.stack([*counts.values()])
     farthest = np.flatnonzero(tables.any(axis=0))[-1]
     heights = [float(one) for one in re.findall(r";height:([\d.]+)%", drawn)]
@@ -393,7 +395,7 @@ def test_an_inverted_scan_gets_a_warning_and_no_figure():
     Image.fromarray(levels).save(buffer, "PNG")
     app = uploaded(started(), buffer.getvalue())
     assert ranks(app) and any("negative" in one.value for one in app.warning)
-    assert any(one.value.startswith(trust.UNLIKE) for one in app.caption)
+    assert any(one.value.startswith(answer.UNLIKE) for one in app.caption)
     assert not any("On new patients" in one.value for one in app.markdown)
 
 
@@ -402,13 +404,13 @@ def test_a_scan_unlike_the_archive_gets_no_figure_and_no_chance():
     drawn = archives.open_archive("sample-xray")
     data = drawn.picture(drawn.catalogue.entries([0])[0]).read_bytes()
     app = uploaded(control(started(), "archive").select("pneumonia-xray").run(), data)
-    assert ranks(app) and any(one.value.startswith(trust.STRANGE) for one in app.warning)
+    assert ranks(app) and any(one.value.startswith(answer.STRANGE) for one in app.warning)
     assert not any("On new patients" in text or "% likely" in text for text in texts(app))
     assert not any((one.key or "").startswith("instead-") for one in app.button)  # it is real
 
 
 def test_a_real_scan_among_drawn_cases_is_offered_real_ones(monkeypatch, drawn_scan):
-    monkeypatch.setattr(engine, "withheld", lambda *_: trust.STRANGE)
+    monkeypatch.setattr(engine, "withheld", lambda *_: answer.STRANGE)
     archive, _ = shipped_sample()
     app = uploaded(control(started(), "archive").select(archive.name).run(), drawn_scan)
     offered = [one.label for one in app.button if (one.key or "").startswith("instead-")]

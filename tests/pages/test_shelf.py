@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from pages.common import shelf
-from retrieval import archive as archives
-from retrieval import indexing
+from pages.common.shell import archives as shelf
+from retrieval.archives import archive as archives
+from retrieval.archives import indexing
 
 
 def test_new_chances_and_a_new_map_are_noticed_without_a_restart(folder, model, tmp_path):

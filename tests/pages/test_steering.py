@@ -10,14 +10,18 @@ import numpy as np
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from pages.common import region, steering, takeaway, traces, visit, why, words
-from retrieval import archive as archives
-from retrieval.datasets import read_folder
-from retrieval.indexing import add, index
-from retrieval.model import prune
-from retrieval.refining import Examples, Space, code_of
-from retrieval.regions import Region
-from retrieval.synthetic import write_ct_series
+from pages.common.ask import region, steering, visit
+from pages.common.matches import takeaway, why
+from pages.common.shell import texts as words
+from pages.common.shell import traces
+from retrieval.archives import archive as archives
+from retrieval.archives.indexing import add, index
+from retrieval.codes.model import prune
+from retrieval.data.folder import read_folder
+from retrieval.data.synthetic import write_ct_series
+from retrieval.imaging.regions import Region
+from retrieval.search.refining import Examples, Space, code_of
+from retrieval.search.search import search
 from tests import small
 from tests.pages.visiting import (
     control,
@@ -55,7 +59,7 @@ def test_examples_move_the_list_and_undo_moves_it_back():
     app.session_state[key] = (Examples((far,)),)
     app.run()
     code = code_of(space.moved(space.margins[own], Examples((far,))))
-    wanted = archive.search(code, entry.sha256, 10)
+    wanted = search(archive, code, entry.sha256).hits(10)
     assert rows(app) == [(hit.rank, hit.distance) for hit in wanted.hits] != before
     assert any("Refined by 1 example" in text for text in texts(app))
     assert any("follows your examples" in text for text in texts(app))
@@ -72,7 +76,7 @@ def test_a_part_is_a_search_of_the_crop(tmp_path):
     with Image.open(archive.picture(entry)) as picture:
         pixels = np.asarray(picture.convert("L"), dtype=np.float32) / 255
     model = archive.model()
-    wanted = archive.search(model.codes(model.encode([part.crop(pixels)])), "", 10)
+    wanted = search(archive, model.codes(model.encode([part.crop(pixels)])), "").hits(10)
     assert rows(app) == [(hit.rank, hit.distance) for hit in wanted.hits]
     assert not any("Identical picture" in text for text in texts(app))
     assert any(region.described(part) == text for text in texts(app))
@@ -98,7 +102,7 @@ def test_a_link_opens_a_case_without_its_picture():
     assert not app.exception and rows(app)[0] == (1, 0)
     assert any("its stored code asks" in text for text in texts(app))
     position = archive.catalogue.positions_of(entry.sha256)[0]
-    wanted = archive.search(archive.codes[position : position + 1], entry.sha256, 10)
+    wanted = search(archive, archive.codes[position : position + 1], entry.sha256).hits(10)
     assert rows(app) == [(hit.rank, hit.distance) for hit in wanted.hits]
 
 
@@ -111,9 +115,9 @@ def test_another_picture_under_a_cases_name_is_not_asked_about(folder, model, tm
     Image.new("L", (64, 64), 90).save(archive.picture(entry))
 
     def take(archive, entry):
-        from pages.common import asked
+        from pages.common.ask import upload
 
-        asked.take_case(archive, entry, "archive")
+        upload.take_case(archive, entry, "archive")
 
     app = AppTest.from_function(take, args=(archive, entry)).run()
     assert not app.exception
@@ -221,7 +225,7 @@ class Parameters(dict):
 def test_paper_and_table_say_what_the_cards_say_of_a_case():
     archive, entry = shipped_sample()
     row = archive.catalogue.positions_of(entry.sha256)[0]
-    hits = archive.search(archive.codes[row : row + 1], entry.sha256, 4)
+    hits = search(archive, archive.codes[row : row + 1], entry.sha256).hits(4)
     conflict = "same image as x; label conflict"
     first, *others = hits.hits
     noted = [first, *(replace(hit, entry=replace(hit.entry, note=conflict)) for hit in others)]
@@ -318,7 +322,7 @@ def test_what_is_remembered_is_bounded():
 def test_the_page_to_take_away_is_made_outside_a_session():
     """Streamlit makes downloads in another thread, which knows no session."""
     archive, _ = shipped_sample()
-    hits = archive.search(archive.codes[:1], archive.catalogue.entries([0])[0].sha256, 12)
+    hits = search(archive, archive.codes[:1], archive.catalogue.entries([0])[0].sha256).hits(12)
     content = takeaway.Content(
         context=type("Context", (), {"archive": archive, "hits": hits, "answer": None,
                                      "withheld": "Withheld", "fitting": 40}),

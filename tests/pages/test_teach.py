@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.common import differing, lesson, maps, words
-from retrieval import archive as archives
-from retrieval import hamming, teaching
+from pages.common.lesson import differing, lesson
+from pages.common.shell import maps
+from pages.common.shell import texts as words
+from retrieval.archives import archive as archives
+from retrieval.codes import hamming
 from retrieval.errors import ModelError
+from retrieval.teaching import questions as teaching
 from tests.pages.visiting import at_page, control, texts
 
 SAMPLE = "sample-ct"
@@ -30,12 +33,12 @@ def test_a_session_without_questions_is_looked_for_again(monkeypatch):
     made = []
     with monkeypatch.context() as patched:
         patched.setattr(lesson.Pool, "of", lambda *_: made.append(1))
-        patched.setattr(lesson.teaching, "session", lambda *_, **__: ())
+        patched.setattr(lesson.asking, "session", lambda *_, **__: ())
         lesson._pool.clear()
         assert lesson.questions(archive, plan) == lesson.questions(archive, plan) == ()
         assert len(made) == 2
     assert len(lesson.questions(archive, plan)) == 7
-    monkeypatch.setattr(lesson.teaching, "session", lambda *_, **__: ())
+    monkeypatch.setattr(lesson.asking, "session", lambda *_, **__: ())
     assert len(lesson.questions(archive, plan)) == 7  # what was found is kept
 
 
@@ -49,8 +52,8 @@ def test_why_there_is_nothing_to_ask_is_said(monkeypatch):
 
 def test_more_findings_than_keys_are_still_buttons():
     def show():
-        from pages.common import lesson
-        from retrieval.teaching import Question
+        from pages.common.lesson import lesson
+        from retrieval.teaching.questions import Question
 
         many = tuple(f"finding {number}" for number in range(12))
         question = Question("unknown", (0,), many, many[0], many[0], (), 0, "hard")

@@ -4,10 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from pages.common import engine, figures, phrases, words
-from retrieval import archive as archives
-from retrieval.reports import results
-from retrieval.trust import Answer
+from pages.common.matches import sentences
+from pages.common.measured import figures
+from pages.common.shell import engine
+from pages.common.shell import texts as words
+from retrieval.archives import archive as archives
+from retrieval.evaluation import results
+from retrieval.trust.answer import Answer
 from tests.pages.visiting import control, ranks, shipped_sample, started, texts, uploaded
 
 
@@ -21,10 +24,12 @@ def test_a_figure_measured_on_another_archive_is_not_shown(monkeypatch, archive)
 
 
 def test_a_ranking_no_better_than_chance_says_so():
-    assert "no better than chance" in phrases.trust((0.54, 0.49, 0.59), 0.5, {"a": 0.5, "b": 0.6})
-    less = phrases.trust((0.78, 0.71, 0.85), 0.5, {"a": 0.7, "b": 0.8}, unsure=True)
+    assert "no better than chance" in figures.trust_sentence(
+        (0.54, 0.49, 0.59), 0.5, {"a": 0.5, "b": 0.6}
+    )
+    less = figures.trust_sentence((0.78, 0.71, 0.85), 0.5, {"a": 0.7, "b": 0.8}, unsure=True)
     assert less.startswith("Over all new patients, surer ones included, 78 of 100 matches")
-    better = phrases.trust((0.78, 0.71, 0.85), 0.5, {"covid": 0.74, "noncovid": 0.82})
+    better = figures.trust_sentence((0.78, 0.71, 0.85), 0.5, {"covid": 0.74, "noncovid": 0.82})
     assert "from 74 for COVID-19 to 82 for No COVID-19" in better
 
 
@@ -42,7 +47,7 @@ def test_each_card_says_the_chance_of_the_same_finding(monkeypatch, drawn_scan):
     app = uploaded(control(started(), "archive").select(archive.name).run(), drawn_scan)
     shown = [m.value for m in app.markdown if "% likely" in m.value]
     assert len(shown) == len(ranks(app)) + 1  # and the case with another finding
-    stated = {phrases.chance(share) for share in stated.chances.values()}
+    stated = {sentences.chance(share) for share in stated.chances.values()}
     assert {text.rstrip("]").split(" · ")[-1] for text in shown} <= stated
 
 
@@ -61,6 +66,6 @@ def test_no_chance_is_shown_where_it_would_mislead(monkeypatch, drawn_scan, chan
 
 
 def test_chances_are_never_certain():
-    assert phrases.chance(0.999).startswith("99 % likely")
-    assert phrases.chance(0.0).startswith("1 % likely")
-    assert phrases.chance(0.624).startswith("62 % likely")
+    assert sentences.chance(0.999).startswith("99 % likely")
+    assert sentences.chance(0.0).startswith("1 % likely")
+    assert sentences.chance(0.624).startswith("62 % likely")

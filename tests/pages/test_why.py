@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pages.common import maps, pictures
-from retrieval.archive import open_archive
+from pages.common.shell import maps, pictures
+from retrieval.archives.archive import open_archive
 
 
 def pair(first, second, lungs=True):

@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 
-from pages.common import palette, words
+from pages.common.shell import palette, texts
 from tests.pages.visiting import ROOT
 
 
@@ -25,7 +25,7 @@ from tests.pages.visiting import ROOT
     ],
 )
 def test_plain_text_has_no_markup_left(text):
-    safe = words.plain(text)
+    safe = texts.plain(text)
     assert not re.search(r"(?<!\\)[\[\]<>`*_$~|]", safe)
     assert not re.match(r"\d*[-+#=.)]", safe)
     assert not re.search(r"(?i)(:|@|www)[^\s\u2060]", safe)
@@ -34,19 +34,19 @@ def test_plain_text_has_no_markup_left(text):
 
 
 def test_plain_text_is_cut():
-    assert words.plain("a" * 50, 10) == "a" * 9 + "…"
+    assert texts.plain("a" * 50, 10) == "a" * 9 + "…"
 
 
 @pytest.mark.parametrize(
     "doi", ["", "x", "10.1/x", "http://evil/10.1234/x", "10.1234/a b", "10.1234/"]
 )
 def test_what_is_no_doi_becomes_no_link(doi):
-    assert words.doi_link(doi) == ""
+    assert texts.doi_link(doi) == ""
 
 
 def test_an_unknown_patient_is_said_to_be_unknown():
-    assert words.patient_group("picture:0123456789abcdef") == "not known"
-    assert words.patient_group("p7") == "p7"
+    assert texts.patient_group("picture:0123456789abcdef") == "not known"
+    assert texts.patient_group("p7") == "p7"
 
 
 def luminance(colour):

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
-from retrieval import archive as archives
-from retrieval.archive import Archive
-from retrieval.catalogue import Entry
+from retrieval.archives import archive as archives
+from retrieval.archives.archive import Archive
+from retrieval.archives.catalogue import Entry
 
 ROOT = Path(__file__).parents[2]
 HOSTILE = "![t](http://evil.example/t.gif)<iframe srcdoc=x>:red[www.evil.example]"

@@ -4,9 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from retrieval import model as models
+from retrieval.codes import model as models
 from retrieval.errors import EvaluationError
-from retrieval.reports import card, results
+from retrieval.evaluation import results
+from retrieval.reports import card
 
 
 @pytest.mark.parametrize("name", models.shipped())

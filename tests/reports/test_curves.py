@@ -10,11 +10,12 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from pages.common import palette
-from retrieval import reliability
+from pages.common.shell import palette
 from retrieval.__main__ import main
 from retrieval.errors import SettingError
-from retrieval.reports import booklet, curves, printing, results
+from retrieval.evaluation import results
+from retrieval.reports import booklet, curves, printing
+from retrieval.statistics import reliability
 
 ENDS = ("value", "low", "high")
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from retrieval.errors import EvaluationError
+from retrieval.evaluation.results import read_result
 from retrieval.reports import report, tables
-from retrieval.reports.results import read_result
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from retrieval.errors import SettingError
-from retrieval.regions import Region
+from retrieval.imaging.regions import Region
 from retrieval.reports.printing import PAGES
 from retrieval.reports.sheet import NOT_FOR_DIAGNOSIS, Line, Sheet
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from retrieval import textures
-from retrieval.encoder import prepare, spec_named
+from retrieval.encoding.encoder import prepare, spec_named
+from retrieval.imaging import textures
 from retrieval.training.augmentation import (
     RandomFrame,
     RandomGamma,

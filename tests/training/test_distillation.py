@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from retrieval.encoder import FIRST, REACH, STEP, PaperNetwork, spec_named
-from retrieval.lite import imagenet_body
+from retrieval.encoding.encoder import FIRST, REACH, STEP, PaperNetwork, spec_named
+from retrieval.encoding.lite import imagenet_body
 from retrieval.training import distillation
 from retrieval.training.loop import stack
 from retrieval.training.siamese import Recipe

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from retrieval.training.losses import contrastive_loss, two_fold_contrast
+from retrieval.training.losses import contrastive_loss, supcon_plus_instance_loss
 
 
 def test_contrastive_loss_is_that_of_the_pairs_one_by_one():
@@ -54,7 +54,7 @@ def test_two_fold_contrast_is_that_of_the_rows_one_by_one():
             total -= sum(chances) / max(len(partners), 1)
         return total / 6
 
-    found = two_fold_contrast(
+    found = supcon_plus_instance_loss(
         torch.from_numpy(outputs),
         torch.tensor(labels),
         torch.tensor(owners),

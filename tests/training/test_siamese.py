@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from retrieval.encoder import PaperNetwork, from_tensors, spec_named, to_tensors
+from retrieval.encoding.encoder import PaperNetwork, from_tensors, spec_named, to_tensors
 from retrieval.errors import DataError, SettingError, TrainingError
 from retrieval.training import siamese
 from retrieval.training.augmentation import standardise
 from retrieval.training.checkpoints import drop_checkpoints
 from retrieval.training.loop import batches, stack
-from retrieval.training.losses import contrastive_loss, two_fold_contrast
+from retrieval.training.losses import contrastive_loss, supcon_plus_instance_loss
 from retrieval.training.siamese import MapMeans, Recipe, train
 from tests import small
 
@@ -172,7 +172,7 @@ def test_the_loss_is_the_one_that_the_recipe_names(task):
     assert torch.equal(pairs, contrastive_loss(features, labels, 1.0))
     found = task(instance=0.7, temperature=0.4).loss(features, rows)
     owners = torch.from_numpy(rows)
-    expected = two_fold_contrast(features, labels, owners, temperature=0.4, instance=0.7)
+    expected = supcon_plus_instance_loss(features, labels, owners, temperature=0.4, instance=0.7)
     assert torch.equal(found, expected)
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from retrieval.encoder import EncoderSpec, from_tensors, prepare
+from retrieval.encoding.encoder import EncoderSpec, from_tensors, prepare
+from retrieval.encoding.lite import FIXED_BLOCKS, POOLED, imagenet_body
 from retrieval.errors import SettingError, TrainingError
-from retrieval.lite import FIXED_BLOCKS, POOLED, imagenet_body
 from retrieval.training.transfer import TransferRecipe, transfer
 from tests import small
 

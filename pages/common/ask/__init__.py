@@ -1,0 +1,1 @@
+"""The query: upload, region, examples, filters, and the visit's history."""

@@ -1,0 +1,77 @@
+"""Which cases of an archive a visitor wants listed: by label, source and patient."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from pages.common.shell import texts
+from retrieval.archives.archive import Archive
+from retrieval.data.folder import names_patient
+
+COLUMNS = {"label": "Finding", "source": "Source", "patient_id": "Patient"}
+
+
+def control(archive: Archive) -> None:
+    """A menu with a choice for each column; nothing chosen means all cases."""
+    number = sum(bool(_chosen(archive, column)) for column in COLUMNS)
+    with st.popover(
+        f"Filter ({number})" if number else "Filter",
+        icon=":material/filter_list:",
+        key=f"filter-{archive.id}",
+    ):
+        for column, name in COLUMNS.items():
+            options = _options(archive, column)
+            if len(options) > 1:
+                st.multiselect(
+                    name,
+                    options,
+                    format_func=partial(_named, column),
+                    key=_key(archive, column),
+                    placeholder="All",
+                    persist_state="session",
+                )
+        st.button("Show all cases", on_click=_clear, args=(archive,), disabled=not number)
+
+
+def allowed(archive: Archive) -> npt.NDArray[np.bool_] | None:
+    """Which cases (n,) are to be listed, None for all."""
+    mask = None
+    for column in COLUMNS:
+        chosen = _chosen(archive, column)
+        if chosen:
+            fits = np.isin(archive.catalogue.column(column), chosen)
+            mask = fits if mask is None else mask & fits
+    return mask
+
+
+def _options(archive: Archive, column: str) -> list[str]:
+    return _values(archive.state, column, archive)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _values(state: str, column: str, _archive: Archive) -> list[str]:
+    values = np.unique(_archive.catalogue.column(column)).tolist()
+    return [value for value in values if names_patient(value)]
+
+
+def _chosen(archive: Archive, column: str) -> list[str]:
+    return st.session_state.get(_key(archive, column)) or []
+
+
+def _clear(archive: Archive) -> None:
+    for column in COLUMNS:
+        st.session_state[_key(archive, column)] = []
+
+
+def _key(archive: Archive, column: str) -> str:
+    return f"only-{column}-{archive.id}"
+
+
+def _named(column: str, value: str) -> str:
+    """An option as plain text, which is what a menu shows; whole, as two must stay two."""
+    named = texts.label(value) if column == "label" else value
+    return texts.CONTROL.sub(" ", named) or "Not known"

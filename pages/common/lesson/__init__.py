@@ -1,0 +1,1 @@
+"""A teaching session: question, answer, review."""

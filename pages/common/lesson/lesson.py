@@ -1,0 +1,342 @@
+"""A teaching session: its link, the question on screen, and the reader's answers."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from pages.common.lesson import differing
+from pages.common.shell import engine, pictures, texts
+from retrieval.archives.archive import Archive
+from retrieval.archives.catalogue import Entry
+from retrieval.codes import hamming
+from retrieval.teaching import questions as asking
+from retrieval.teaching.questions import Pool, Question
+from retrieval.teaching.scores import CONFIDENCES, Answer
+
+KIND_KEY, COUNT_KEY, SEED_KEY, LARGE_KEY = "kind", "n", "seed", "large"
+COUNTS = (5, 10, 20)
+NARROWEST = 150  # pixels of a picture, below which fewer stand side by side
+STATE_KEY = "lesson"
+TITLES = {
+    "unknown": "Unknown case",
+    "look-alikes": "Look-alikes",
+    "odd-one-out": "Odd one out",
+}
+CONFIDENCE_KEYS = dict(zip(CONFIDENCES, ("j", "k", "l"), strict=True))  # no picture's letter
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a link says of a session."""
+
+    kind: str
+    count: int
+    seed: int
+    large: bool
+
+
+@dataclass(eq=False)
+class State:
+    """How far a reader is; of this visit only."""
+
+    key: str
+    answers: list[Answer] = field(default_factory=list)
+    first: str = ""
+    confidence: str = ""
+    final: str = ""
+    since: float = field(default_factory=time.monotonic)
+    seconds: float = 0.0
+
+    def done(self, count: int) -> bool:
+        """Whether every question was answered and left."""
+        return len(self.answers) >= count
+
+
+def settings() -> DeltaGenerator:
+    """The place of archive and controls; before a class it is folded, to leave room."""
+    if st.session_state.get(LARGE_KEY):
+        return st.expander("Archive and session", icon=":material/tune:")
+    return st.container()
+
+
+def plan() -> Plan:
+    """The controls of a session; what they say stands in the address."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        kind = st.segmented_control(
+            "Session",
+            asking.KINDS,
+            format_func=TITLES.__getitem__,
+            default=asking.KINDS[0],
+            required=True,
+            key=KIND_KEY,
+            bind="query-params",
+            persist_state="session",
+        )
+        count = st.segmented_control(
+            "Questions",
+            COUNTS,
+            default=10,
+            required=True,
+            key=COUNT_KEY,
+            bind="query-params",
+            persist_state="session",
+        )
+        seed = st.number_input(
+            "Set",
+            min_value=0,
+            max_value=9999,
+            value=1,
+            step=1,
+            key=SEED_KEY,
+            bind="query-params",
+            persist_state="session",
+            width=140,
+            help="The same number gives the same cases in the same order, in any browser.",
+        )
+        large = st.toggle("Large, for a class", key=LARGE_KEY, persist_state="session")
+    known = kind if kind in asking.KINDS else asking.KINDS[0]
+    return Plan(known, count if count in COUNTS else 10, int(seed or 0), bool(large))
+
+
+def questions(archive: Archive, wanted: Plan) -> tuple[Question, ...]:
+    """The questions of this session."""
+    key = (archive.state, wanted.kind, wanted.seed, wanted.count)
+    found = _questions(*key, archive)
+    if not found:  # pictures may arrive at any moment
+        _questions.clear(*key)
+        _pool.clear(archive.state)
+    return found
+
+
+@st.cache_data(max_entries=64, ttl=600, show_spinner="Choosing cases")
+def _questions(
+    state: str, kind: str, seed: int, count: int, _archive: Archive
+) -> tuple[Question, ...]:
+    return asking.session(_pool(state, _archive), kind, seed=seed, count=count)
+
+
+@st.cache_resource(max_entries=4, ttl=600, show_spinner=False)
+def _pool(state: str, _archive: Archive) -> Pool:
+    return Pool.of(_archive, engine.model_of(_archive))
+
+
+def state(archive: Archive, wanted: Plan) -> State:
+    """Where the reader stands in this session; another session starts anew."""
+    key = f"{archive.state}-{wanted.kind}-{wanted.count}-{wanted.seed}"
+    held = st.session_state.get(STATE_KEY)
+    if held is None or held.key != key:
+        held = st.session_state[STATE_KEY] = State(key)
+    return held
+
+
+def restart() -> None:
+    """Forget the answers of this visit."""
+    st.session_state.pop(STATE_KEY, None)
+
+
+def show(archive: Archive, wanted: Plan, asked: tuple[Question, ...], now: State) -> None:
+    """The question that is next, and what can be pressed."""
+    question = asked[len(now.answers)]
+    st.progress(
+        len(now.answers) / len(asked), text=f"Question {len(now.answers) + 1} of {len(asked)}"
+    )
+    say = st.header if wanted.large else st.subheader
+    say(_prompt(question, now), anchor=False)
+    left, right = _places(question, wanted)
+    with left:
+        _scans(archive, question, revealed=bool(now.final))
+    with right:
+        if not now.confidence:
+            _ask_first(question, now)
+        elif not now.final:
+            _ask_again(question, now)
+        else:
+            _truth(archive, question, now)
+        if now.confidence and question.neighbours:
+            _neighbours(archive, question)
+    if now.final and question.kind == "look-alikes":
+        first, second = question.shown
+        differing.section(archive, (first, second), ("A", "B"))
+
+
+def _places(question: Question, wanted: Plan) -> tuple[DeltaGenerator, DeltaGenerator]:
+    """Where the scans stand and where what is asked: beside them, in sight, if there is room."""
+    if len(question.shown) > 2:
+        return st.container(), st.container()
+    alone = (6, 6) if wanted.large else (5, 7)
+    left, right = st.columns(alone if len(question.shown) == 1 else differing.BESIDE, gap="medium")
+    return left, right
+
+
+def _prompt(question: Question, now: State) -> str:
+    if now.final:
+        return "Right" if now.final == question.answer else "Not so"
+    if question.kind == "unknown":
+        return "Keep your answer?" if now.confidence else "What does this scan show?"
+    if question.kind == "look-alikes":
+        return f"Which of the two is {texts.plain(_named(question), 40)}?"
+    return "Which one has another finding than the others?"
+
+
+def _named(question: Question) -> str:
+    return texts.label(question.wanted)
+
+
+def _scans(archive: Archive, question: Question, *, revealed: bool) -> None:
+    """The pictures that are asked about; nothing of them says what they show."""
+    entries = archive.catalogue.entries(list(question.shown))
+    if len(entries) == 1:
+        _scan(archive, entries[0], "The scan", revealed=revealed)
+        return
+    with st.grid(len(entries), min_column_width=NARROWEST):
+        for letter, entry in zip(asking.letters(len(entries)), entries, strict=True):
+            with st.container(gap="xsmall"):
+                _scan(archive, entry, letter, revealed=revealed)
+
+
+def _scan(archive: Archive, entry: Entry, name: str, *, revealed: bool) -> None:
+    named = texts.finding(entry)
+    png = pictures.large_picture(archive, entry)
+    if png:
+        alt = f"{name}: {named}" if revealed else f"{name}, to be judged"
+        st.image(png, width="stretch", output_format="PNG", alt=alt)
+    else:
+        st.info(texts.NO_PICTURE, icon=":material/image_not_supported:")
+    st.markdown(f"**{name}**: {texts.plain(named)}" if revealed else f"**{name}**")
+
+
+def _ask_first(question: Question, now: State) -> None:
+    """A finding, then how sure: both before anything else is seen."""
+    _options(question, now.first, "first")
+    if not now.first:
+        st.caption("Press the key on a button, or click it.")
+        return
+    st.markdown("**How sure are you?**")
+    with st.container(horizontal=True):
+        for word, key in CONFIDENCE_KEYS.items():
+            st.button(
+                word.capitalize(),
+                key=f"sure-{key}",
+                shortcut=key,
+                on_click=_commit,
+                args=(question, word),
+            )
+
+
+def _ask_again(question: Question, now: State) -> None:
+    st.markdown(
+        f"You said **{_option(question, now.first)}**, {now.confidence}. Press it again to keep "
+        "it, or another one to change it."
+    )
+    _options(question, now.first, "final")
+
+
+def _options(question: Question, chosen: str, step: str) -> None:
+    with st.container(horizontal=True):
+        for number, option in enumerate(question.options, start=1):
+            st.button(
+                _option(question, option),
+                key=f"{step}-{number}",
+                shortcut=str(number) if number <= 9 else None,
+                icon=":material/check:" if option == chosen else None,  # not by colour alone
+                on_click=_pick if step == "first" else _finish,
+                args=(option,),
+            )
+
+
+def _option(question: Question, option: str) -> str:
+    return texts.plain(texts.label(option), 40) if question.kind == "unknown" else option
+
+
+def _pick(option: str) -> None:
+    st.session_state[STATE_KEY].first = option
+
+
+def _commit(question: Question, word: str) -> None:
+    """Hold the first answer fast; where no similar cases follow, it is the last one too."""
+    held = st.session_state[STATE_KEY]
+    held.confidence = word
+    held.seconds = time.monotonic() - held.since
+    if question.kind != "unknown":
+        held.final = held.first
+
+
+def _finish(option: str) -> None:
+    st.session_state[STATE_KEY].final = option
+
+
+def _neighbours(archive: Archive, question: Question) -> None:
+    """The cases most like the unknown, with what they show."""
+    st.markdown("**The most similar cases of other patients**")
+    entries = archive.catalogue.entries(list(question.neighbours))
+    own = archive.codes[question.shown[0] : question.shown[0] + 1]
+    apart = hamming.distances(archive.codes[list(question.neighbours)], own)[0].tolist()
+    with st.grid(3, min_column_width=NARROWEST):
+        for entry, bits in zip(entries, apart, strict=True):
+            _neighbour(archive, entry, bits)
+
+
+def _neighbour(archive: Archive, entry: Entry, bits: int) -> None:
+    with st.container(gap="xsmall"):
+        png = pictures.picture(archive, entry)
+        named = texts.finding(entry)
+        if png:
+            st.image(png, width="stretch", output_format="PNG", alt=f"Similar case, {named}")
+        st.markdown(f"**{texts.plain(named, 40)}**  \n:small[{bits} of {archive.bits} differ]")
+
+
+def _truth(archive: Archive, question: Question, now: State) -> None:
+    answer = _option(question, question.answer)
+    text = f"{_asked(question)} **{answer}**; you said {_option(question, now.final)}."
+    if question.kind == "unknown" and now.first != now.final:
+        text += f" Before you saw similar cases: {_option(question, now.first)}."
+    (st.success if now.final == question.answer else st.error)(
+        text,
+        icon=":material/check:" if now.final == question.answer else ":material/close:",
+    )
+    st.caption(f"{question.difficulty.capitalize()}: {_why(question, archive.bits)}")
+    st.button(
+        "Next",
+        key="lesson-next",
+        shortcut="n",
+        icon=":material/arrow_forward:",
+        on_click=_next,
+        args=(question,),
+    )
+
+
+def _asked(question: Question) -> str:
+    """The start of the sentence that tells the truth, ending before the answer."""
+    if question.kind == "unknown":
+        return "It is"
+    named = texts.plain(_named(question), 40)
+    return f"{named} is" if question.kind == "look-alikes" else f"The odd one, {named}, is"
+
+
+def _why(question: Question, bits: int) -> str:
+    """How hard a question is, in bits."""
+    if question.kind == "look-alikes":
+        return f"the two codes differ in {question.margin} of {bits} bits."
+    if question.kind == "odd-one-out":
+        return f"the odd one lies {_beside(question.margin)} the farthest of the others."
+    return (
+        f"the nearest case of another finding lies {_beside(question.margin)} the nearest of its "
+        "own."
+    )
+
+
+def _beside(margin: int) -> str:
+    """How much farther off than something else: 3 bits farther off than."""
+    if not margin:
+        return "as far off as"
+    return f"{texts.count(abs(margin), 'bit')} {'farther off' if margin > 0 else 'nearer'} than"
+
+
+def _next(question: Question) -> None:
+    held = st.session_state[STATE_KEY]
+    answer = Answer(question, held.first, held.confidence, held.final, held.seconds)
+    st.session_state[STATE_KEY] = State(held.key, [*held.answers, answer])

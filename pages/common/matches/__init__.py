@@ -1,0 +1,1 @@
+"""The answer: ranked cards, reasons, and what a visitor takes away."""

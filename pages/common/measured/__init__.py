@@ -1,0 +1,1 @@
+"""Evaluations on screen: figures, curves, tables, exports."""

@@ -1,0 +1,1 @@
+"""What every page stands on: texts, colours, the engine, archives, pictures."""

@@ -1,0 +1,1 @@
+"""A collection of cases on disk."""

@@ -1,0 +1,1 @@
+"""Features -> selected features -> bits -> ranking, held together by a model."""

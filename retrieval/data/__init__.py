@@ -1,0 +1,1 @@
+"""Where pictures come from: folders, public data sets, the synthetic sample."""

@@ -1,0 +1,1 @@
+"""Scan -> features, by a network. Only this folder and `training` load torch."""

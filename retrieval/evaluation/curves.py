@@ -1,0 +1,186 @@
+"""Figures of all queries under one protocol: curves for k = 1..100, with intervals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from retrieval.archives.archive import Archive
+from retrieval.codes.from_files import Progress
+from retrieval.codes.model import Model
+from retrieval.evaluation.cases import Cases, Strings, divided
+from retrieval.evaluation.protocols import gallery_for
+from retrieval.evaluation.rankings import EXCLUDED_FIELDS, fewest_ranked, rankings
+from retrieval.statistics.intervals import bootstrap_interval, figure
+from retrieval.statistics.precision import Floats, query_figures
+from retrieval.statistics.reliability import Reliability
+from retrieval.storage import Json
+
+DEPTH = 100
+FIGURES = ("precision", "recall", "f_score", "ap", "ap_paper")
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """Figures of one group of queries with 95 % intervals.
+
+    at_k : for each name in FIGURES, float64 (3, DEPTH): value, low, high at k = 1..DEPTH.
+    map : float64 (3,), average precision over the whole ranking.
+    chance : expected precision of a random ranking.
+    """
+
+    queries: int
+    at_k: dict[str, Floats]
+    map: Floats
+    chance: float
+
+    def json(self) -> Json:
+        """As the command line prints it."""
+        at_k = {
+            str(k): {name: figure(self.at_k[name][:, k - 1]) for name in FIGURES}
+            for k in range(1, self.at_k["precision"].shape[1] + 1)
+        }
+        return {
+            "queries": self.queries,
+            "at_k": at_k,
+            "map": figure(self.map),
+            "chance": self.chance,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """The figures of all queries, of each label and of each subtype under one protocol.
+
+    per_subtype : of the queries of one subtype, where a label has several; relevant is
+    still what shares the label.
+    archive_count : cases ranked against, and fewest_ranked : of them by any one query, whose
+    own patient may be left out; seen : queries that the model was trained on;
+    trust : whether the archive's calibration holds for them, if it has one.
+    """
+
+    protocol: str
+    archive_id: str
+    archive_count: int
+    fewest_ranked: int
+    model_id: str
+    seen: int
+    bits: int
+    overall: Curves
+    per_label: dict[str, Curves]
+    per_subtype: dict[str, Curves] = field(default_factory=dict)
+    trust: Reliability | None = None
+
+    def json(self) -> Json:
+        """As `evaluate --json` writes it."""
+        trust = {} if self.trust is None else {"trust": self.trust.json()}
+        return {
+            "protocol": self.protocol,
+            "archive": {"id": self.archive_id, "count": self.archive_count},
+            "fewest_ranked": self.fewest_ranked,
+            "model": {"id": self.model_id},
+            "bits": self.bits,
+            "queries_seen_in_training": self.seen,
+            **self.overall.json(),
+            "per_label": {label: curves.json() for label, curves in self.per_label.items()},
+            "per_subtype": {name: curves.json() for name, curves in self.per_subtype.items()},
+            **trust,
+        }
+
+
+def evaluate(
+    archive: Archive,
+    model: Model,
+    queries: Cases,
+    *,
+    protocol: str = "own-patient-out",
+    bits: int | None = None,
+) -> Evaluation:
+    """Rank the archive for every query and sum up; EvaluationError if that would mislead."""
+    gallery = gallery_for(archive, model, queries, protocol, bits)
+    return evaluate_against(gallery, archive, model, queries, protocol)
+
+
+def evaluate_against(
+    gallery: Cases,
+    archive: Archive,
+    model: Model,
+    queries: Cases,
+    protocol: str,
+    *,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Figures of queries ranked against a gallery that `gallery_for` gave."""
+    keep_own = protocol == "paper"
+    values, chance = figures_of_queries(gallery, queries, keep_own=keep_own, progress=progress)
+    overall, per_label = curves_of(values, chance, queries)
+    return Evaluation(
+        protocol=protocol,
+        archive_id=archive.id,
+        archive_count=len(gallery),
+        fewest_ranked=fewest_ranked(gallery, queries, keep_own=keep_own),
+        model_id=model.id,
+        seen=int(model.saw_each(queries.sha256).sum()),
+        bits=gallery.codes.shape[1] * 8,
+        overall=overall,
+        per_label=per_label,
+        per_subtype=curves_of_subtypes(values, chance, queries),
+    )
+
+
+def figures_of_queries(
+    gallery: Cases, queries: Cases, *, keep_own: bool = False, progress: Progress | None = None
+) -> tuple[Floats, Floats]:
+    """Figures (queries, 5 * DEPTH + 1) of every query, and the precision of chance (queries,)."""
+    rows, chance = [], []
+    for totals, relevant in rankings(gallery, queries, without=() if keep_own else EXCLUDED_FIELDS):
+        figures = query_figures(totals, relevant, DEPTH)
+        rows.append(
+            np.concatenate(
+                [*(getattr(figures, name) for name in FIGURES), [figures.average_precision]]
+            )
+        )
+        chance.append(relevant.sum() / totals.sum())
+        if progress:
+            progress(len(rows), len(queries))
+    return np.stack(rows), np.array(chance)
+
+
+def curves_of(values: Floats, chance: Floats, queries: Cases) -> tuple[Curves, dict[str, Curves]]:
+    """Figures of all queries and of those of each label, from `figures_of_queries`."""
+    groups = _curves_of_groups(values, chance, queries, queries.labels)
+    return _curves(values, chance, queries.patients), groups
+
+
+def curves_of_subtypes(values: Floats, chance: Floats, queries: Cases) -> dict[str, Curves]:
+    """The same figures for each subtype of a label that has several.
+
+    A subtype that stands under two labels is two groups, named "LABEL: SUBTYPE".
+    """
+    mask = divided(queries.labels, queries.subtypes)
+    of_some = queries.take(mask)
+    pairs = np.unique(np.stack([of_some.labels, of_some.subtypes], axis=1), axis=0)
+    names, count = np.unique(pairs[:, 1], return_counts=True)
+    shared = np.isin(of_some.subtypes, names[count > 1])
+    both = np.char.add(np.char.add(of_some.labels, ": "), of_some.subtypes)
+    groups = np.where(shared, both, of_some.subtypes)
+    return _curves_of_groups(values[mask], chance[mask], of_some, groups)
+
+
+def _curves_of_groups(
+    values: Floats, chance: Floats, queries: Cases, names: Strings
+) -> dict[str, Curves]:
+    masks = {name: names == name for name in np.unique(names).tolist()}
+    return {
+        name: _curves(values[mask], chance[mask], queries.patients[mask])
+        for name, mask in masks.items()
+    }
+
+
+def _curves(values: Floats, chance: Floats, patients: Strings) -> Curves:
+    figures = bootstrap_interval(values, patients)  # (3, 5 * DEPTH + 1)
+    at_k = {
+        name: figures[:, place * DEPTH : (place + 1) * DEPTH] for place, name in enumerate(FIGURES)
+    }
+    return Curves(len(values), at_k, figures[:, -1], float(chance.mean()))

@@ -1,0 +1,1 @@
+"""Operations on grey pictures: arrays in, arrays out."""

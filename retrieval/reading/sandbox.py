@@ -1,0 +1,209 @@
+"""Decoding, and reading of headers, in a child process with a limit on memory and on time.
+
+A decoder in C that crashes, loops or asks for 24 GB takes the child with it and
+not the server. The child is this module run by `python -m`: multiprocessing
+would import the script of the server again. Requests go to its standard input
+and answers come from its standard output (`wire`).
+"""
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+from retrieval.errors import (
+    ScanError,
+    ScanTooLarge,
+    UnreadableScan,
+)
+from retrieval.reading import decode, scan, wire
+from retrieval.reading.scan import LIMITS, Scan
+from retrieval.reading.series import Place
+
+DEATH = (OSError, EOFError, ValueError)
+START_SECONDS = 60.0
+INHERITED = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR", "TEMP")
+
+
+class Decoder:
+    """Decodes in one child process, started on first use and again after it ended; thread-safe."""
+
+    def __init__(self, timeout: float = 20.0, memory: int = 2 << 30) -> None:
+        """Allow `timeout` seconds for one picture and `memory` bytes for the child."""
+        self.timeout = timeout
+        self.memory = memory
+        self._lock = threading.Lock()
+        self._child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the child, None while there is none."""
+        return self._child.pid if self._child else None
+
+    def decode(self, data: bytes, *, frame: int | None = None) -> Scan:
+        """`scans.decode` in the child: the same Scan, the same errors."""
+        return wire.scan_of(*self._answer({"frame": None if frame is None else int(frame)}, data))
+
+    def describe(self, data: bytes) -> Place | None:
+        """`dicom.describe` in the child; None for a file that makes it fail, too."""
+        try:
+            header, _ = self._answer({"describe": True}, data)
+            return None if header["place"] is None else wire.place_of(header["place"])
+        except (ScanError, *wire.NONSENSE):
+            return None
+
+    def read(self, path: Path) -> Scan:
+        """`scans.read` in the child; the message of an error starts with the file's name."""
+        return decode.read(path, decode=self.decode)
+
+    def inspect(self, path: Path) -> dict[str, Any]:
+        """`scans.inspect` in the child."""
+        return decode.inspect(path, decode=self.decode)
+
+    def close(self) -> None:
+        """End the child; a later decode starts a new one."""
+        with self._lock:
+            self._end()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _answer(self, header: dict[str, Any], data: bytes) -> wire.Message:
+        scan.check_file_bytes(len(data), LIMITS)
+        with self._lock:
+            # That a child died while it was idle is noticed only when it is asked.
+            answer = self._ask(header, data) or self._ask(header, data)
+        if answer is None:
+            raise UnreadableScan(wire.STOPPED)
+        return answer
+
+    def _ask(self, header: dict[str, Any], payload: bytes) -> wire.Message | None:
+        """The answer of the child, None where it died over the question."""
+        child = self._running()
+        answer = None
+        try:
+            with _killed_after(self.timeout, child) as expired, contextlib.suppress(*DEATH):
+                wire.send(child.stdin, header, payload)
+                answer = wire.receive(child.stdout)
+        finally:
+            # Also after an interrupt: an answer nobody took would go to the next question.
+            if answer is None or expired.is_set():
+                self._end()
+        if answer is None and expired.is_set():
+            raise ScanTooLarge(
+                f"The picture was not decoded within {self.timeout:g} seconds; "
+                "export a smaller one."
+            )
+        return answer
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._child and self._child.poll() is None:
+            return self._child
+        self._end()
+        self._child = child = _start(self.memory)
+        self._stop = weakref.finalize(self, _stop, child)
+        with _killed_after(START_SECONDS, child), contextlib.suppress(*DEATH):
+            wire.receive(child.stdout)
+            return child
+        self._end()
+        raise ScanError(
+            "The decoder could not be started; install the packages of requirements.txt again."
+        )
+
+    def _end(self) -> None:
+        if self._child:
+            self._child = None
+            self._stop()
+
+
+def _command(memory: int) -> list[str]:
+    return [sys.executable, "-P", "-m", "retrieval.reading.sandbox", str(memory)]
+
+
+def _start(memory: int) -> subprocess.Popen[bytes]:
+    root = str(Path(__file__).resolve().parents[2])
+    env = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, (root, env.get("PYTHONPATH"))))
+    env["OMP_NUM_THREADS"] = env["OPENBLAS_NUM_THREADS"] = "1"
+    return subprocess.Popen(
+        _command(memory),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=env,
+    )
+
+
+def _stop(child: subprocess.Popen[bytes]) -> None:
+    child.kill()
+    with contextlib.suppress(OSError):  # unsent bytes to a child that is gone
+        child.stdin.close()
+    child.stdout.close()
+    child.wait()
+
+
+@contextlib.contextmanager
+def _killed_after(seconds: float, child: subprocess.Popen[bytes]) -> Iterator[threading.Event]:
+    """Kill the child unless the block ends in time; the event is set where it did not.
+
+    A timer and not `select`, which knows no pipes on Windows.
+    """
+    expired = threading.Event()
+
+    def expire() -> None:
+        expired.set()
+        child.kill()
+
+    timer = threading.Timer(seconds, expire)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield expired
+    finally:
+        timer.cancel()
+        timer.join()  # so that the event tells the truth from here on
+
+
+def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
+    """Answer until the parent closes its end, as it does when it dies."""
+    with contextlib.suppress(EOFError, BrokenPipeError):
+        while True:
+            header, data = wire.receive(requests)
+            described = header.get("describe")
+            answer = wire.described(data) if described else wire.decoded(data, header["frame"])
+            del data  # no scan stays here until the next one comes
+            wire.send(answers, *answer)
+            del answer
+
+
+def _limit(memory: int) -> None:
+    """Bound the address space, and write neither files nor core dumps of a patient's picture."""
+    with contextlib.suppress(ImportError, OSError, ValueError):  # Windows; macOS for RLIMIT_AS
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+
+
+def _main() -> None:
+    # Loaded before the limit: a decoder half imported when memory ran out stays broken.
+    from retrieval.reading import dicom  # noqa: F401
+
+    with os.fdopen(os.dup(1), "wb") as answers:
+        os.dup2(2, 1)  # a C library that prints must not print into an answer
+        _limit(int(sys.argv[1]))
+        wire.send(answers, {"ready": True})
+        _serve(sys.stdin.buffer, answers)
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,1 @@
+"""One query, one ranked list."""

@@ -1,0 +1,1 @@
+"""Questions for a teaching session, and the reader's scores."""

@@ -1,0 +1,116 @@
+"""What a reader did in a teaching session: right before and after, sure or not, how long."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from retrieval.reports.spreadsheet import as_csv
+from retrieval.statistics.intervals import wilson
+from retrieval.teaching.questions import Question
+
+CONFIDENCES = {
+    "guessing": 0.5,
+    "fairly sure": 0.75,
+    "sure": 0.95,
+}  # the chance each word stands for
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One question answered: at first, how sure (a key of CONFIDENCES), in the end, in seconds."""
+
+    question: Question
+    first: str
+    confidence: str
+    final: str
+    seconds: float
+
+    @property
+    def right_first(self) -> bool:
+        """Whether the first answer was right."""
+        return self.first == self.question.answer
+
+    @property
+    def right(self) -> bool:
+        """Whether the last answer was right."""
+        return self.final == self.question.answer
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share of n answers with Wilson's 95 % interval (JASA 1927); all 0 without any."""
+
+    hits: int
+    count: int
+
+    @property
+    def value(self) -> float:
+        """hits / count."""
+        return self.hits / self.count if self.count else 0.0
+
+    def interval(self) -> tuple[float, float]:
+        """Low and high end."""
+        if not self.count:
+            return 0.0, 0.0
+        return wilson(self.value, self.count)
+
+
+@dataclass(frozen=True)
+class Score:
+    """All of a session.
+
+    before, after : right answers before and after similar cases were seen.
+    by_confidence : right first answers for each word. confusion : (true, said) -> how often,
+        of last answers.
+    """
+
+    before: Share
+    after: Share
+    by_confidence: dict[str, Share]
+    by_difficulty: dict[str, Share]
+    confusion: dict[tuple[str, str], int]
+    median_seconds: float
+
+
+def score(answers: Sequence[Answer]) -> Score:
+    """Sum up a session."""
+    confusion: dict[tuple[str, str], int] = {}
+    for answer in answers:
+        pair = (answer.question.answer, answer.final)
+        confusion[pair] = confusion.get(pair, 0) + 1
+
+    def share(chosen: Sequence[Answer], attribute: str) -> Share:
+        return Share(sum(getattr(one, attribute) for one in chosen), len(chosen))
+
+    return Score(
+        before=share(answers, "right_first"),
+        after=share(answers, "right"),
+        by_confidence={
+            word: share([one for one in answers if one.confidence == word], "right_first")
+            for word in CONFIDENCES
+        },
+        by_difficulty={
+            word: share([one for one in answers if one.question.difficulty == word], "right_first")
+            for word in ("easy", "medium", "hard")
+        },
+        confusion=confusion,
+        median_seconds=float(np.median([one.seconds for one in answers])) if answers else 0.0,
+    )
+
+
+def table(answers: Sequence[Answer]) -> bytes:
+    """A session as CSV, one line a question; nothing says who answered."""
+    head = ["question", "kind", "rows", "answer", "first", "confidence", "final",
+            "right_first", "right", "margin", "difficulty", "seconds"]  # fmt: skip
+    rows = [
+        [
+            number, one.question.kind, " ".join(str(row) for row in one.question.shown),
+            one.question.answer, one.first, one.confidence, one.final, int(one.right_first),
+            int(one.right), one.question.margin, one.question.difficulty, f"{one.seconds:.1f}",
+        ]
+        for number, one in enumerate(answers, start=1)
+    ]  # fmt: skip
+    return as_csv([head, *rows])

@@ -1,0 +1,252 @@
+"""Whole training jobs: a model from a folder of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from retrieval import storage
+from retrieval.codes import model as models
+from retrieval.codes.from_files import read_pixels
+from retrieval.codes.model import Model
+from retrieval.data.folder import Folder, patient_group, read_folder, unlabelled_pictures
+from retrieval.encoding.encoder import FloatImage
+from retrieval.errors import DataError, ModelError, SettingError
+from retrieval.reading.sandbox import Decoder
+
+Counter = Callable[..., None]
+Rows = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What model to make.
+
+    settings : fields of the encoder's recipe that are not the usual.
+    start : a full model whose weights the paper's network starts from, instead of random ones.
+    beside : a folder of pictures, labelled or not, that the lessons before the labels use as well.
+    """
+
+    encoder_name: str
+    modality: str
+    bits: int
+    criterion: str
+    settings: Mapping[str, float]
+    start: str = ""
+    beside: Path | None = None
+
+    def check(self) -> None:
+        """Refuse whatever can be refused before the long work."""
+        from retrieval.encoding.encoder import spec_named
+
+        spec = spec_named(self.encoder_name)
+        models.check_settings(spec.features, self.bits, self.criterion)
+        recipe = self.recipe()
+        lessons = getattr(recipe, "lessons", 0)
+        if self.beside and not lessons:
+            raise SettingError(
+                "Only lessons of the paper's network use pictures without labels; name how many "
+                "with --lessons and --encoder paper, or leave --beside away."
+            )
+        if self.start and lessons:
+            raise SettingError(
+                "Lessons teach the convolutions anew, and what --start brings would be lost; "
+                "leave --lessons or --start away."
+            )
+        first = self.first_model()
+        if first is None:
+            return
+        if spec.pretrained or first.encoder_name != self.encoder_name:
+            raise ModelError(
+                f"Training cannot start from model {first.name}: it has another network than "
+                f"{self.encoder_name}, or that one brings its own first weights."
+            )
+        if len(first.columns) < len(first.ranking):
+            raise ModelError(f"Model {first.name} is pruned; start from the full one.")
+
+    def first_model(self) -> Model | None:
+        """The model that training starts from, if any."""
+        return models.load(self.start) if self.start else None
+
+    def recipe(self):
+        """The whole recipe; SettingError for a value that no run can use."""
+        from retrieval.encoding.encoder import spec_named
+        from retrieval.training.siamese import Recipe
+        from retrieval.training.transfer import TransferRecipe
+
+        kind = TransferRecipe if spec_named(self.encoder_name).pretrained else Recipe
+        unknown = set(self.settings) - {known.name for known in fields(kind)}
+        if unknown:
+            raise SettingError(
+                f"Training the encoder {self.encoder_name} knows no {', '.join(sorted(unknown))}; "
+                "leave it out."
+            )
+        return kind(**self.settings)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSet:
+    """Decoded pictures, each (H, W) in [0, 1], with what is known of them; sequences of length n.
+
+    patients : groups; a picture of an unknown patient is a group of its own.
+    beside : pictures of which nothing is known, for lessons without labels; none of the others.
+    """
+
+    pixels: Sequence[FloatImage]
+    labels: npt.NDArray[np.str_]
+    patients: npt.NDArray[np.str_]
+    splits: npt.NDArray[np.str_]
+    sha256: npt.NDArray[np.str_]
+    beside: Mapping[str, FloatImage] = field(default_factory=dict)  # by their checksums
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def take(self, rows: Rows) -> TrainingSet:
+        """The pictures at these rows, and all that stand beside."""
+        return TrainingSet(
+            [self.pixels[row] for row in rows],
+            self.labels[rows],
+            self.patients[rows],
+            self.splits[rows],
+            self.sha256[rows],
+            self.beside,
+        )
+
+    def fingerprint(self) -> str:
+        """A digest of the pictures and their labels, whatever their order."""
+        pairs = zip(self.sha256.tolist(), self.labels.tolist(), strict=True)
+        return storage.fingerprint(sorted(pairs))
+
+
+def train_model(
+    root: Path,
+    out: Path,
+    plan: Plan,
+    *,
+    splits: Sequence[str] | None = None,
+    progress: Callable[[str], Counter],
+) -> Model:
+    """Train on the named splits of `root`, by default on train alone, and write a model to `out`.
+
+    A folder without splits is training data as a whole. Checkpoints lie in
+    `out`.partial until the model is written; the same command goes on from them.
+    """
+    plan.check()
+    storage.require_free(out, ModelError)
+    return learn(read_training_set(root, splits, progress, plan.beside), out, plan, progress)
+
+
+def training_split(folder: Folder, splits: Sequence[str] | None = None) -> Folder:
+    """The cases that a model may be fitted on; a test case never is."""
+    known = {case.split for case in folder.cases}
+    if "test" in (splits or ()):
+        raise DataError("Nothing is ever fitted on split test; name others, such as train,val.")
+    if splits:
+        return folder.split(splits)
+    if known == {""}:
+        return folder
+    if "train" not in known:
+        raise DataError(f"{folder.root} has no picture in split train; mark some in images.csv.")
+    return folder.split(["train"])
+
+
+def read_training_set(
+    root: Path,
+    splits: Sequence[str] | None,
+    progress: Callable[[str], Counter],
+    beside: Path | None = None,
+) -> TrainingSet:
+    folder = training_split(read_folder(root), splits)
+    paths = [folder.path(case) for case in folder.cases]
+    more = unlabelled_pictures(beside) if beside else []
+    with Decoder() as decoder:
+        pixels, checksums = read_pixels(paths, decoder.read, progress("Read"))
+        others = read_pixels(more, decoder.read, progress("Read beside"))
+    own = set(checksums)
+    if more and not set(others[1]) - own:
+        raise DataError(f"{beside} holds only pictures that {root} has too; leave --beside away.")
+    groups = [
+        patient_group(case.patient_id, sha256)
+        for case, sha256 in zip(folder.cases, checksums, strict=True)
+    ]
+    return TrainingSet(
+        pixels,
+        np.array([case.label for case in folder.cases]),
+        np.array(groups),
+        np.array([case.split for case in folder.cases]),
+        np.array(checksums),
+        {sha: picture for picture, sha in zip(*others, strict=True) if sha not in own},
+    )
+
+
+def learn(
+    pictures: TrainingSet, out: Path, plan: Plan, progress: Callable[[str], Counter]
+) -> Model:
+    from retrieval.encoding.encoder import spec_named
+    from retrieval.training.checkpoints import drop_checkpoints
+    from retrieval.training.siamese import train
+    from retrieval.training.transfer import transfer
+
+    spec, recipe, first = spec_named(plan.encoder_name), plan.recipe(), plan.first_model()
+    checkpoints = out.with_name(f"{out.name}.partial")
+    labels = pictures.labels.tolist()
+    job = transfer
+    if not spec.pretrained:
+        beside = list(pictures.beside.values())
+        job = partial(train, start=first and first.weights(), beside=beside)
+    tensors = job(
+        pictures.pixels,
+        labels,
+        pictures.patients.tolist(),
+        spec=spec,
+        recipe=recipe,
+        checkpoints=checkpoints,
+        progress=progress("Pass"),
+    )
+    made = models.build(
+        out,
+        tensors,
+        pictures.pixels,
+        labels,
+        encoder_name=plan.encoder_name,
+        modality=plan.modality,
+        bits=plan.bits,
+        criterion=plan.criterion,
+        trained_on=[
+            *pictures.sha256.tolist(),
+            *pictures.beside,
+            *(first.trained_on if first else ()),
+        ],
+        training=provenance(pictures, plan),
+        progress=progress("Encoded"),
+    )
+    drop_checkpoints(checkpoints)
+    return made
+
+
+def provenance(pictures: TrainingSet, plan: Plan) -> storage.Json:
+    """What a model's manifest says of its making."""
+    first = plan.first_model()
+    return {
+        "recipe": asdict(plan.recipe()),
+        "start": first.id if first else "",
+        "pictures": len(pictures),
+        "patients": len(np.unique(pictures.patients)),
+        "labels": np.unique(pictures.labels).tolist(),
+        "splits": np.unique(pictures.splits).tolist(),
+        "data": pictures.fingerprint(),
+        **({"beside": of_beside(pictures)} if pictures.beside else {}),
+    }
+
+
+def of_beside(pictures: TrainingSet) -> storage.Json:
+    """What is said of the pictures without labels: how many they are, and their fingerprint."""
+    if not pictures.beside:
+        return {}
+    return {"pictures": len(pictures.beside), "data": storage.fingerprint(sorted(pictures.beside))}
