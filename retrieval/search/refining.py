@@ -20,7 +20,7 @@ from retrieval.codes.hashing import Codes, Features
 from retrieval.codes.model import Model
 from retrieval.errors import ModelMismatch, SearchError
 
-TOWARDS, AWAY = 1.0, 0.5  # chosen on validation X-rays; see README
+TOWARDS, AWAY = 1.0, 0.5  # chosen on validation X-rays; see assets/results/README.md
 
 Margins = npt.NDArray[np.float32]  # (n, bits)
 
