@@ -199,6 +199,8 @@ def test_json_is_one_line_a_key(tmp_path):
     storage.replace_json(tmp_path / "x.json", value)
     text = (tmp_path / "x.json").read_text()
     assert json.loads(text) == value and len(text.splitlines()) == 4
+    storage.replace_json(tmp_path / "x.json", value, compact=True)
+    assert (tmp_path / "x.json").read_text() == '{\n"a":[1,2,3],\n"b":{"c":"d"}\n}\n'
 
 
 def test_fingerprint_does_not_depend_on_the_order_of_keys():
