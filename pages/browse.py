@@ -16,7 +16,7 @@ if archive is not None and archive.points is None:
         f"A map shows {MOST:,} cases at most; this archive holds {len(archive):,}."
         if len(archive) > MOST
         else "This archive has no map of its present cases. Whoever keeps it makes one with "
-        "`python -m retrieval layout` and the archive's folder.",
+        "`python -m retrieval map` and the archive's folder.",
         icon=":material/scatter_plot:",
     )
 elif archive is not None:

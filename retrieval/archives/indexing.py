@@ -35,6 +35,7 @@ from retrieval.archives.archive import (
 )
 from retrieval.archives.catalogue import Entry
 from retrieval.archives.map import MOST, layout
+from retrieval.archives.patients import Identify, groups_of
 from retrieval.codes import from_files
 from retrieval.codes import model as models
 from retrieval.codes.from_files import Progress, Reader
@@ -90,10 +91,20 @@ def index(
     return archives.open_archive(out)
 
 
-def add(where: Path, files: Sequence[Path], label: str, *, read: Reader = decode.read) -> Archive:
+def add(
+    where: str | Path,
+    files: Sequence[Path],
+    label: str,
+    *,
+    patients: Sequence[str] = (),
+    identify: Identify | None = None,
+    read: Reader = decode.read,
+) -> Archive:
     """Encode new pictures and add them under `label`; a picture that is there already is refused.
 
-    The archive keeps its own 8-bit copy of each, which holds no patient tag.
+    patients : the id of each file's patient, blank where it is not known; by default of none.
+    identify : tells whom a file names, where `patients` does not say it.
+    The archive keeps its own 8-bit copy of each picture, which holds no patient tag.
     """
     label = label.strip()
     if not label:
@@ -106,18 +117,17 @@ def add(where: Path, files: Sequence[Path], label: str, *, read: Reader = decode
         for path, sha256 in zip(files, checksums, strict=True):
             copies.keep(archive.folder, copies.again(path, sha256, read))
         held = archive.catalogue.entries()
-        fresh = _with_ids(
-            [_added(sha256, label) for sha256 in checksums], {entry.id for entry in held}
-        )
+        groups, about = groups_of(archive.about, files, patients, identify)
+        added = [_added(*one, label) for one in zip(checksums, groups, strict=True)]
         return _rewrite(
-            archive,
+            replace(archive, about=about),
             np.concatenate([archive.codes, model.codes(features)]),
             np.concatenate([archive.features, features]),
-            [*held, *fresh],
+            [*held, *_with_ids(added, {entry.id for entry in held})],
         )
 
 
-def remove(where: Path, ids: Iterable[str]) -> Archive:
+def remove(where: str | Path, ids: Iterable[str]) -> Archive:
     """Take the cases with these ids out; ArchiveError names the first that is not there."""
     unwanted = set(ids)
     with _changing(where) as archive:
@@ -137,7 +147,7 @@ def remove(where: Path, ids: Iterable[str]) -> Archive:
         return smaller
 
 
-def lay_out(where: Path) -> Archive:
+def lay_out(where: str | Path) -> Archive:
     """Make an archive's map anew, for the cases that it holds now."""
     with _changing(where) as archive:
         if len(archive) > MOST:
@@ -196,7 +206,7 @@ def _calibration_writer(archive: Archive, calibration: Calibration) -> dict[str,
 
 
 @contextmanager
-def _changing(where: Path) -> Iterator[Archive]:
+def _changing(where: str | Path) -> Iterator[Archive]:
     """The newest state of an archive, held so that nobody else changes it meanwhile.
 
     Copies that an earlier change left behind when it was stopped go first.
@@ -249,8 +259,8 @@ def _with_ids(entries: Sequence[Entry], taken: set[str]) -> list[Entry]:
     return numbered
 
 
-def _added(sha256: str, label: str) -> Entry:
-    group, file = patient_group("", sha256), archives.copy_name(sha256)
+def _added(sha256: str, patient: str, label: str) -> Entry:
+    group, file = patient_group(patient, sha256), archives.copy_name(sha256)
     return Entry("", sha256, label, group, "", "", "added", "", "", file)
 
 

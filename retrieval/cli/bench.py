@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -20,22 +21,24 @@ from retrieval.storage import Json
 
 ROUNDS = 7
 
+Side = Callable[[], npt.ArrayLike]  # one of two that give the same
+
 
 def run() -> list[Json]:
     """One row a comparison: what, ours_ms, other, other_ms, ratio (other / ours); medians."""
     return [_row(*pair) for pair in _pairs()]
 
 
-def _pairs() -> Iterator[tuple[str, Callable[[], object], str, Callable[[], object]]]:
+def _pairs() -> Iterator[tuple[str, Side, str, Side]]:
     random = np.random.default_rng(0)
     for count in (10_000, 1_000_000):
         codes = random.integers(0, 256, (count, 8), dtype=np.uint8)
         query = random.integers(0, 256, (1, 8), dtype=np.uint8)
         yield (
             f"50 nearest of {count:,} codes of 64 bits",
-            lambda codes=codes, query=query: hamming.rank(codes, query, 50).positions[0],
+            partial(_nearest, codes, query, 50),
             "all distances and a stable sort",
-            lambda codes=codes, query=query: _sorted_rank(codes, query, 50),
+            partial(_sorted_rank, codes, query, 50),
         )
     features, labels = _features(random)
     yield (
@@ -50,27 +53,37 @@ def _pairs() -> Iterator[tuple[str, Callable[[], object], str, Callable[[], obje
         sha256 = archive.catalogue.entries([0])[0].sha256
         yield (
             f"search of {name}, 50 hits with their entries",
-            lambda archive=archive, code=code, sha256=sha256: [
-                hit.entry.id for hit in search(archive, code, sha256).hits(50).hits
-            ],
+            partial(_found, archive, code, sha256, 50),
             "all entries and a sort",
-            lambda archive=archive, code=code: _plain_search(archive, code, 50),
+            partial(_plain_search, archive, code, 50),
         )
 
 
-def _row(what: str, ours: Callable[[], object], other: str, theirs: Callable[[], object]) -> Json:
+def _row(what: str, ours: Side, other: str, theirs: Side) -> Json:
     """Median times of both sides in milliseconds; they take turns and must agree."""
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(ROUNDS):
-        results = []
+        results: list[npt.ArrayLike] = []
         for side, call in enumerate((ours, theirs)):
             started = time.perf_counter()
             results.append(call())
             times[side].append(1000 * (time.perf_counter() - started))
-        if not np.array_equal(*results):
+        if not np.array_equal(results[0], results[1]):
             raise AssertionError(f"{what}: the two sides disagree")
     mine, plain = (float(np.median(side)) for side in times)
     return {"what": what, "ours_ms": mine, "other": other, "other_ms": plain, "ratio": plain / mine}
+
+
+def _nearest(
+    codes: npt.NDArray[np.uint8], query: npt.NDArray[np.uint8], k: int
+) -> npt.NDArray[np.intp]:
+    return hamming.rank(codes, query, k).positions[0]
+
+
+def _found(
+    archive: archives.Archive, code: npt.NDArray[np.uint8], sha256: str, k: int
+) -> list[str]:
+    return [hit.entry.id for hit in search(archive, code, sha256).hits(k).hits]
 
 
 def _sorted_rank(

@@ -1,308 +1,330 @@
-"""Commands that measure what stands around a ranking: `__main__` adds them to its own.
-
-Each takes an archive and labelled queries, prints a few lines and, with --json,
-writes what it found.
-"""
+"""The commands of `study`: each measures, prints a few lines and, with --json, writes all of it."""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import click
+
+from retrieval.cli.common import (
+    PATH,
+    WORDS,
+    Headed,
+    archive_argument,
+    bits_option,
+    decoder,
+    finish,
+    json_option,
+    one_split_option,
+    pictures_option,
+    progress,
+    queries_option,
+    require_writable,
+    resampled,
+    split_option,
+)
+from retrieval.cli.evaluating import figure_lines
+from retrieval.cli.input_check import input_check
+from retrieval.cli.training import plan, training_options
 from retrieval.storage import Json
 
-Counter = Callable[[str], Callable[..., None]]
+
+@click.group(cls=Headed)
+def study() -> None:
+    """Measure a question of its own, for the tables of the README."""
 
 
-def add_faithfulness(command: argparse.ArgumentParser) -> None:
-    """What `faithfulness` takes."""
-    command.add_argument("archive", help="archive folder, or a shipped archive's name")
-    command.add_argument("--queries", type=Path, required=True, help="folder of pictures")
-    command.add_argument("--split", default="val", help="only queries of this split (val)")
-    command.add_argument("--pairs", type=int, default=60, help="how many pairs (default 60)")
-    command.add_argument("--json", type=Path, metavar="OUT")
+study.add_command(input_check)
 
 
-def faithfulness(options: argparse.Namespace, progress: Counter) -> Json:
-    """Measure whether the maps of evidence tell the truth."""
+@study.command("lengths")
+@archive_argument
+@queries_option
+@split_option("val")
+@click.option("--protocol", default="official", show_default=True, help="official (new patients).")
+@json_option
+def lengths(archive: str, queries: str, split: list[str], protocol: str, out: Path | None) -> None:
+    """Compare mRMR with random bits and with real values, by length."""
+    from retrieval.evaluation import jobs
+    from retrieval.reports import tables
+
+    require_writable(out)
+    found = jobs.compare_lengths(
+        archive, queries, splits=split, protocol=protocol, progress=progress("Encoded")
+    ).json()
+    lines = [
+        f"Bits chosen on {found['fitted_on']} train pictures out of {found['features']} "
+        f"features; {found['draws']} random draws (in brackets their standard deviation); "
+        f"95 % intervals over {resampled(queries, split)}.\n",
+        tables.lengths_tables(found),
+        "\nP@10 of bits and of the same columns real-valued, and shares of distinct codes:\n",
+        tables.floats_table(found, "P@10"),
+    ]
+    finish(out, found, lines)
+
+
+@study.command("faithfulness")
+@archive_argument
+@pictures_option
+@one_split_option("val")
+@click.option("--pairs", type=int, default=60, show_default=True, help="How many pairs.")
+@json_option
+def faithfulness(archive: str, queries: Path, split: str, pairs: int, out: Path | None) -> None:
+    """Measure whether maps of evidence tell the truth: insertion and deletion."""
     from retrieval.archives.archive import open_archive
     from retrieval.data.folder import read_folder
-    from retrieval.evaluation.studies import faithfulness as study
-    from retrieval.reading.sandbox import Decoder
+    from retrieval.evaluation.studies import faithfulness as measuring
 
-    archive = open_archive(options.archive)
-    folder = read_folder(options.queries).split([options.split])
-    with Decoder() as decoder:
-        found = study.measure(
-            archive,
-            archive.model(),
+    require_writable(out)
+    opened = open_archive(archive)
+    folder = read_folder(queries).split([split])
+    with decoder() as child:
+        found = measuring.measure(
+            opened,
+            opened.model(),
             folder,
-            pairs=options.pairs,
-            read=decoder.read,
+            pairs=pairs,
+            read=child.read,
             progress=progress("Pairs"),
-        )
-    return found.json()
+        ).json()
+    finish(out, found, _faithfulness_lines(found, resampled(queries, [split])))
 
 
-def faithfulness_lines(found: Json) -> list[str]:
-    """What `faithfulness` prints."""
+def _faithfulness_lines(found: Json, over: str) -> Iterator[str]:
     from retrieval.evaluation.results import MAPS
     from retrieval.reports.tables import interval
 
-    lines = [
-        f"{found['pairs']} pairs, split {', '.join(found['splits'])}; 95 % intervals over patients."
-    ]
+    yield (
+        f"{found['pairs']} pairs, split {', '.join(found['splits'])}; 95 % intervals over {over}."
+    )
     for name, words in MAPS.items():
         for target, moves in (("deletion", "falls"), ("insertion", "rises")):
             for control, orders in (("random", "random"), ("displaced", "the map displaced")):
                 beside = found[name][target][control]
-                lines.append(
+                yield (
                     f"map {words}: {target} {moves} faster than by {orders} for "
                     f"{interval(beside['faster'])} of the pairs, area gained "
                     f"{interval(beside['area_gained'])}"
                 )
-    return lines
 
 
-def add_refinement(command: argparse.ArgumentParser) -> None:
-    """What `refinement` takes."""
-    command.add_argument("archive", help="archive folder, or a shipped archive's name")
-    command.add_argument("--split", default="val", help="its cases of this split ask (val)")
-    command.add_argument("--json", type=Path, metavar="OUT")
-
-
-def refinement(options: argparse.Namespace, progress: Counter) -> Json:
-    """Measure what refining by two examples is worth."""
+@study.command("refinement")
+@archive_argument
+@one_split_option("val")
+@json_option
+def refinement(archive: str, split: str, out: Path | None) -> None:
+    """Measure what refining a search by two examples is worth."""
     from retrieval.archives.archive import open_archive
-    from retrieval.evaluation.studies import refinement as study
-
-    archive = open_archive(options.archive)
-    return study.measure(archive, archive.model(), options.split).json()
-
-
-def refinement_lines(found: Json) -> list[str]:
-    """What `refinement` prints."""
+    from retrieval.evaluation.studies import refinement as measuring
     from retrieval.reports.tables import interval
 
-    seen = found["queries_seen_in_training"]
+    require_writable(out)
+    opened = open_archive(archive)
+    found = measuring.measure(opened, opened.model(), split).json()
     lines = [
         f"{found['queries']} queries, split {', '.join(found['splits'])}, the first case with and "
         "the first without the query's label marked, and left out of both rankings.",
         f"P@10 before {interval(found['before'])}, after {interval(found['after'])}, gain "
         f"{interval(found['gain'])}",
+        *_in_sample(found),
     ]
-    return [*lines, f"In-sample: the model was trained on {seen} of them."] if seen else lines
+    finish(out, found, lines)
 
 
-def add_regions(command: argparse.ArgumentParser) -> None:
-    """What `regions` takes."""
-    command.add_argument("archive", help="archive folder, or a shipped archive's name")
-    command.add_argument("--queries", type=Path, required=True, help="folder of pictures")
-    command.add_argument("--split", default="test", help="only queries of this split (test)")
-    command.add_argument(
-        "--boxes", type=Path, help="table id,x,y,width,height (default: the one of COVID-CT)"
-    )
-    command.add_argument("--json", type=Path, metavar="OUT")
+def _in_sample(found: Json) -> list[str]:
+    seen = found["queries_seen_in_training"]
+    return [f"In-sample: the model was trained on {seen} of them."] if seen else []
 
 
-def regions(options: argparse.Namespace, progress: Counter) -> Json:
-    """Measure queries by region beside queries by whole picture."""
+@study.command("tradeoff")
+@archive_argument
+@one_split_option("val")
+@click.option("--bits", type=int, default=64, show_default=True, help="Length of the codes.")
+@json_option
+def tradeoff(archive: str, split: str, bits: int, out: Path | None) -> None:
+    """Measure likeness against label, from no learned bit to nothing else."""
+    from retrieval.archives.archive import open_archive
+    from retrieval.evaluation.studies import tradeoff as measuring
+    from retrieval.reports.asking_tables import tradeoff_table
+
+    require_writable(out)
+    opened = open_archive(archive)
+    found = measuring.measure(opened, opened.model(), split, bits).json()
+    lines = [
+        f"{found['queries']} queries, split {', '.join(found['splits'])}, codes of "
+        f"{found['bits']} bits, chance {found['chance']:.3f}; 95 % intervals over "
+        f"{resampled(archive, [split])}.",
+        tradeoff_table(found),
+        *_in_sample(found),
+    ]
+    finish(out, found, lines)
+
+
+@study.command("sources")
+@archive_argument
+@one_split_option("val")
+@json_option
+def sources(archive: str, split: str, out: Path | None) -> None:
+    """Measure queries by where they come from, and without their own source.
+
+    Name a split that the model was not trained on.
+    """
+    from retrieval.archives.archive import open_archive
+    from retrieval.evaluation.studies import sources as measuring
+    from retrieval.reports.tables import sources_table
+
+    require_writable(out)
+    opened = open_archive(archive)
+    found = measuring.measure(opened, opened.model(), split).json()
+    lines = [
+        f"Split {found['split']} against {found['archive']['count']} cases; 95 % intervals over "
+        f"{resampled(archive, [split])}.",
+        sources_table(found),
+    ]
+    finish(out, found, lines)
+
+
+@study.command("side-by-side")
+@archive_argument
+@click.argument("other", help="Another archive of the same pictures.")
+@click.option(
+    "--protocol",
+    default="official",
+    show_default=True,
+    help="official (new patients), own-patient-out or paper (in-sample).",
+)
+@json_option
+def side_by_side(archive: str, other: str, protocol: str, out: Path | None) -> None:
+    """Compare two archives of the same pictures, query by query."""
+    from retrieval.archives.archive import open_archive
+    from retrieval.evaluation.studies import side_by_side as measuring
+    from retrieval.reports.tables import difference
+
+    require_writable(out)
+    first, second = open_archive(archive), open_archive(other)
+    found = measuring.compare(first, second, protocol=protocol, progress=progress("Ranked")).json()
+    lines = [
+        f"{found['queries']} test queries that both archives hold, protocol {found['protocol']}; "
+        f"95 % intervals over {resampled(archive, ['test'])}.",
+        *(
+            f"P@{k} of the first {one['first']:.3f}, of the second {one['second']:.3f}, "
+            f"difference {difference(one['difference'])}"
+            for k, one in found["at_k"].items()
+        ),
+    ]
+    finish(out, found, lines)
+
+
+@study.command("regions")
+@archive_argument
+@pictures_option
+@one_split_option("test")
+@click.option("--boxes", type=PATH, help="Table id,x,y,width,height; default: the one of COVID-CT.")
+@json_option
+def regions(archive: str, queries: Path, split: str, boxes: Path | None, out: Path | None) -> None:
+    """Measure queries by a boxed region beside queries by the whole picture."""
     from retrieval.archives.archive import open_archive
     from retrieval.data.folder import read_folder
-    from retrieval.evaluation.studies import region_study as study
-    from retrieval.reading.sandbox import Decoder
-
-    boxes = study.read_boxes(options.boxes or study.BOXES)
-    archive = open_archive(options.archive)
-    folder = read_folder(options.queries).split([options.split])
-    with Decoder() as decoder:
-        found = study.measure(
-            archive,
-            archive.model(),
-            folder,
-            boxes,
-            read=decoder.read,
-            progress=progress("Read"),
-        )
-    return found.json()
-
-
-def regions_lines(found: Json) -> list[str]:
-    """What `regions` prints."""
+    from retrieval.evaluation.studies import region_study as measuring
     from retrieval.reports.tables import interval
 
-    return [
+    require_writable(out)
+    table = measuring.read_boxes(boxes or measuring.BOXES)
+    opened = open_archive(archive)
+    folder = read_folder(queries).split([split])
+    with decoder() as child:
+        found = measuring.measure(
+            opened, opened.model(), folder, table, read=child.read, progress=progress("Read")
+        ).json()
+    lines = [
         f"{found['queries']} boxed queries against {found['archive']['count']} cases, chance "
-        f"{found['chance']:.3f}; 95 % intervals over patients.",
+        f"{found['chance']:.3f}; 95 % intervals over {resampled(queries, [split])}.",
         f"P@10 of whole pictures {interval(found['whole'])}, of regions "
         f"{interval(found['region'])}, difference {interval(found['difference'])}",
     ]
+    finish(out, found, lines)
 
 
-def add_sources(command: argparse.ArgumentParser) -> None:
-    """What `sources` takes."""
-    command.add_argument("archive", help="archive folder, or a shipped archive's name")
-    command.add_argument(
-        "--split", default="val", help="its cases of this split ask (val); one not trained on"
-    )
-    command.add_argument("--json", type=Path, metavar="OUT")
-
-
-def sources(options: argparse.Namespace, progress: Counter) -> Json:
-    """Measure queries by where they come from."""
+@study.command("printed")
+@click.argument("archive", help="An archive of COVID-CT.")
+@json_option
+def printed(archive: str, out: Path | None) -> None:
+    """Compare with the means the paper prints, over its own queries."""
     from retrieval.archives.archive import open_archive
-    from retrieval.evaluation.studies import sources as study
+    from retrieval.evaluation.results import read_result
+    from retrieval.evaluation.studies import printed as measuring
+    from retrieval.reports import tables
 
-    archive = open_archive(options.archive)
-    return study.measure(archive, archive.model(), options.split).json()
-
-
-def sources_lines(found: Json) -> list[str]:
-    """What `sources` prints."""
-    from retrieval.reports.tables import sources_table
-
-    return [
-        f"Split {found['split']} against {found['archive']['count']} cases; 95 % intervals over "
-        "patients.",
-        sources_table(found),
-    ]
+    require_writable(out)
+    opened = open_archive(archive)
+    found = measuring.compare(opened, opened.model(), read_result("paper-printed"))
+    finish(out, found, [tables.printed_table({opened.name: found})])
 
 
-def add_side_by_side(command: argparse.ArgumentParser) -> None:
-    """What `side-by-side` takes."""
-    command.add_argument("archive", help="archive folder, or a shipped archive's name")
-    command.add_argument("other", help="another archive of the same pictures")
-    command.add_argument(
-        "--protocol",
-        default="official",
-        help="official (new patients; default), own-patient-out or paper (in-sample)",
-    )
-    command.add_argument("--json", type=Path, metavar="OUT")
+@study.command("audit")
+@archive_argument
+@pictures_option
+@split_option()
+@click.option(
+    "--changes", type=WORDS, metavar="CHANGES", help="Only these, such as mask-text,crop,gamma."
+)
+@bits_option
+@json_option
+def audit(
+    archive: str,
+    queries: Path,
+    split: list[str] | None,
+    changes: list[str] | None,
+    bits: int | None,
+    out: Path | None,
+) -> None:
+    """Measure what changes of the queries' pictures do to the answers."""
+    from retrieval.evaluation import jobs
 
-
-def side_by_side(options: argparse.Namespace, progress: Counter) -> Json:
-    """Compare two archives query by query."""
-    from retrieval.archives.archive import open_archive
-    from retrieval.evaluation.studies import side_by_side as study
-
-    return study.compare(
-        open_archive(options.archive),
-        open_archive(options.other),
-        protocol=options.protocol,
-        progress=progress("Ranked"),
+    require_writable(out)
+    found = jobs.audit_archive(
+        archive,
+        queries,
+        splits=split,
+        changes=changes,
+        bits=bits,
+        progress=progress("Encoded"),
     ).json()
+    finish(out, found, _audit_lines(found, resampled(queries, split)))
 
 
-def side_by_side_lines(found: Json) -> list[str]:
-    """What `side-by-side` prints."""
-    from retrieval.reports.tables import difference
+def _audit_lines(found: Json, over: str) -> Iterator[str]:
+    from retrieval.reports.tables import interval
 
-    lines = [
-        f"{found['queries']} test queries that both archives hold, protocol {found['protocol']}; "
-        "95 % intervals over patients."
-    ]
-    for k, one in found["at_k"].items():
-        lines.append(
-            f"P@{k} of the first {one['first']:.3f}, of the second {one['second']:.3f}, "
-            f"difference {difference(one['difference'])}"
+    yield (
+        f"{found['queries']} queries against {found['archive']['count']} cases, {found['bits']} "
+        f"bits, protocol {found['protocol']}; 95 % intervals over {over}; chance "
+        f"{found['chance']:.3f}."
+    )
+    yield f"{'unchanged':14} P@10 {interval(found['unchanged']['precision_at_10'])}"
+    for name, effect in found["changes"].items():
+        yield (
+            f"{name:14} P@10 {interval(effect['precision_at_10'])}, "
+            f"difference {interval(effect['difference'])}, "
+            f"share of the first 10 kept {interval(effect['overlap_at_10'])}"
         )
-    return lines
 
 
-def add_tradeoff(command: argparse.ArgumentParser) -> None:
-    """What `tradeoff` takes."""
-    command.add_argument("archive", help="archive folder, or a shipped archive's name")
-    command.add_argument("--split", default="val", help="its cases of this split ask (val)")
-    command.add_argument("--bits", type=int, default=64, help="length of the codes (default 64)")
-    command.add_argument("--json", type=Path, metavar="OUT")
+@study.command("crossfit")
+@training_options
+@click.option("--folds", type=int, default=5, show_default=True)
+def crossfit(folder: Path, out: Path, split: list[str] | None, folds: int, **options: Any) -> None:
+    """Measure a way to train: each fold of patients by a model that never saw it.
 
+    OUT gets the models of the folds, the figures and the evidence for calibrate.
+    """
+    from retrieval.training import cross_fitting
 
-def tradeoff(options: argparse.Namespace, progress: Counter) -> Json:
-    """Measure what learned bits cost in likeness."""
-    from retrieval.archives.archive import open_archive
-    from retrieval.evaluation.studies import tradeoff as study
-
-    archive = open_archive(options.archive)
-    return study.measure(archive, archive.model(), options.split, options.bits).json()
-
-
-def tradeoff_lines(found: Json) -> list[str]:
-    """What `tradeoff` prints."""
-    from retrieval.reports.asking_tables import tradeoff_table
-
-    seen = found["queries_seen_in_training"]
-    lines = [
-        f"{found['queries']} queries, split {', '.join(found['splits'])}, codes of "
-        f"{found['bits']} bits, chance {found['chance']:.3f}; 95 % intervals over patients.",
-        tradeoff_table(found),
-    ]
-    return [*lines, f"In-sample: the model was trained on {seen} of them."] if seen else lines
-
-
-def add_booklet(command: argparse.ArgumentParser) -> None:
-    """What `booklet` takes."""
-    command.add_argument("result", type=Path, help="what evaluate --json wrote")
-    command.add_argument("--out", type=Path, required=True, help="PDF to write")
-    command.add_argument("--title", default="", help="default: the result's name")
-    command.add_argument("--audit", type=Path, help="what audit --json wrote, for its table")
-    command.add_argument("--size", default="A4", help="A4 (default) or Letter")
-    command.add_argument("--figures", type=Path, help="folder for SVG, PNG, CSV and LaTeX files")
-    command.set_defaults(json=None)
-
-
-def booklet(options: argparse.Namespace, progress: Counter) -> Json:
-    """Write the PDF of an evaluation, and its figures one by one."""
-    from retrieval import storage
-    from retrieval.errors import EvaluationError
-    from retrieval.evaluation.results import read_file
-    from retrieval.reports import booklet as study
-    from retrieval.reports import curves
-
-    result = read_file(options.result)
-    changed = read_file(options.audit) if options.audit else None
-    storage.require_file(options.out, EvaluationError)
-    try:
-        pdf = study.report(
-            options.title or options.result.stem, result, changed=changed, size=options.size
-        )
-        files = curves.files_of(result) if options.figures else {}
-    except (KeyError, TypeError):
-        audit = f", or {options.audit} none of audit" if options.audit else ""
-        raise EvaluationError(f"{options.result} is no result of evaluate{audit}.") from None
-    storage.replace_bytes(options.out, pdf)
-    for name, data in files.items():
-        options.figures.mkdir(parents=True, exist_ok=True)
-        storage.replace_bytes(options.figures / name, data)
-    return {"written": [str(options.out), *(str(options.figures / name) for name in files)]}
-
-
-def booklet_lines(found: Json) -> list[str]:
-    """What `booklet` prints."""
-    return found["written"]
-
-
-def add_layout(command: argparse.ArgumentParser) -> None:
-    """What `layout` takes."""
-    command.add_argument("archive", type=Path, help="archive folder")
-    command.set_defaults(json=None)
-
-
-def layout(options: argparse.Namespace, progress: Counter) -> Json:
-    """Make an archive's map anew, and say how well it keeps neighbours."""
-    import numpy as np
-
-    from retrieval.archives.indexing import lay_out
-    from retrieval.archives.map import kept
-
-    archive = lay_out(options.archive)
-    points = np.asarray(archive.points)
-    return {"archive": archive.name, "cases": len(archive), "kept": kept(archive.codes, points)}
-
-
-def layout_lines(found: Json) -> list[str]:
-    """What `layout` prints."""
-    return [
-        f"Archive {found['archive']}: a map of {found['cases']} cases; of each case's 10 nearest "
-        f"on it, {100 * found['kept']:.0f} % are as near by code as its 10 nearest there."
-    ]
+    result, _ = cross_fitting.cross_fit(
+        folder, out, plan(**options), splits=split, folds=folds, progress=progress
+    )
+    for line in figure_lines(result):
+        click.echo(line)
+    click.echo(f"The figures, the evidence for calibrate and the models of the folds are in {out}.")

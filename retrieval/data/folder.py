@@ -6,14 +6,13 @@ known `patient_id`, `split`, `subtype`, `source` or `source_group`, `doi` and
 """
 
 import contextlib
-import csv
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PureWindowsPath
-from typing import Any
 
+from retrieval.data.table import Row, opened, rows_of
 from retrieval.errors import DataError, PatientOverlap
 from retrieval.reading.signatures import kind_of
 
@@ -25,8 +24,6 @@ SPLITS = ("train", "val", "test")
 _SPLIT_WORDS = (*SPLITS, UNUSED)
 _REQUIRED = ("file", "label")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm"})
-
-Row = Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -133,7 +130,7 @@ def _table_above(folder: Path) -> Path | None:
 
 
 def _names_splits(table: Path) -> bool:
-    with _opened(table) as (header, _):
+    with opened(table) as (header, _):
         return "split" in header
 
 
@@ -156,56 +153,18 @@ def names_patient(group: str) -> bool:
     return not group.startswith(OWN_GROUP)
 
 
+def known_patient(group: str) -> str | None:
+    """The patient whose group this is; None for a picture's own group."""
+    return group if names_patient(group) else None
+
+
 def _cases_of_table(table: Path) -> list[Case]:
-    cases = [_case(row, f"line {line} of {table}") for line, row in _rows(table)]
+    cases = [_case(row, f"line {line} of {table}") for line, row in rows_of(table, _REQUIRED)]
     if not cases:
         raise DataError(f"{table} lists no pictures; add one line per picture.")
     _refuse_duplicates(table, cases)
     _refuse_missing(table, cases)
     return cases
-
-
-def _rows(table: Path) -> Iterator[tuple[int, Row]]:
-    """Yield the line number and the cleaned cells of every row that is not blank."""
-    with _opened(table) as (header, reader):
-        _check_header(table, header)
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield reader.line_num, _row(table, reader.line_num, header, cells)
-
-
-@contextlib.contextmanager
-def _opened(table: Path) -> Iterator[tuple[list[str], Any]]:
-    """The names of a table's columns in small letters, and a reader of its other lines."""
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream, strict=True)
-            yield [name.strip().lower() for name in next(reader, [])], reader
-    except (UnicodeDecodeError, csv.Error, OSError) as error:
-        raise DataError(
-            f"{table} could not be read as a table ({error}); save it as comma-separated UTF-8."
-        ) from error
-
-
-def _check_header(table: Path, header: Sequence[str]) -> None:
-    missing = [name for name in _REQUIRED if name not in header]
-    if missing:
-        raise DataError(
-            f"{table} has no column {' and no column '.join(missing)}; "
-            "its first line must name at least file,label, separated by commas."
-        )
-    repeated = [name for name, count in Counter(header).items() if name and count > 1]
-    if repeated:
-        raise DataError(f"{table} has the column {repeated[0]} more than once; keep one of them.")
-
-
-def _row(table: Path, line: int, header: Sequence[str], cells: Sequence[str]) -> Row:
-    if len(cells) > len(header):
-        raise DataError(
-            f"Line {line} of {table} has {len(cells)} cells for {len(header)} columns; "
-            "put a cell that contains a comma in double quotes."
-        )
-    return dict(zip(header, (cell.strip() for cell in cells), strict=False))
 
 
 def _case(row: Row, where: str) -> Case:

@@ -77,7 +77,7 @@ def start_evaluation(archive: Path, protocol: str, split: str = "") -> Run:
 def start_comparison(archive: Path, other: Path, protocol: str) -> Run:
     """Start `side-by-side` of two archives."""
     places = [str(folder.resolve()) for folder in (archive, other)]
-    return _started(["side-by-side", *places, "--protocol", protocol])
+    return _started(["study", "side-by-side", *places, "--protocol", protocol])
 
 
 def _started(arguments: Sequence[str]) -> Run:

@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import json
 import math
+import re
 import struct
 from typing import Any, BinaryIO, TypeAlias
 
@@ -187,6 +188,14 @@ def place_of(header: dict[str, Any]) -> Place:
     )
 
 
+def patient_of(header: dict[str, Any]) -> str:
+    """The checksum of an answer on a patient, or ""; NONSENSE for anything else."""
+    token = header["patient"]
+    if not re.fullmatch("([0-9a-f]{16})?", token):
+        raise ValueError("no checksum")
+    return token
+
+
 def decoded(data: bytes, frame: int | None) -> Message:
     try:
         scan = decode.decode(data, frame=frame)
@@ -214,3 +223,10 @@ def described(data: bytes) -> Message:
 
     place = dicom.describe(data)
     return {"place": None if place is None else dataclasses.asdict(place)}, b""
+
+
+def identified(data: bytes, salt: str) -> Message:
+    """The answer on a patient; only a checksum with the salt, hex digits, leaves the process."""
+    from retrieval.reading import dicom
+
+    return {"patient": dicom.patient_of(data, bytes.fromhex(salt))}, b""

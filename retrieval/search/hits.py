@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from retrieval.archives.catalogue import Entry
+from retrieval.data.folder import known_patient
 from retrieval.storage import Json
 
 
@@ -50,7 +51,7 @@ class Hits:
                 "distance": hit.distance,
                 "bits": hit.bits,
                 "label": hit.entry.label,
-                "patient_id": hit.entry.patient_id,
+                "patient_id": known_patient(hit.entry.patient_id),
                 "file": hit.entry.file,
                 "identical": hit.identical,
             }

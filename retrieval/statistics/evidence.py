@@ -103,7 +103,7 @@ class Evidence:
         except DAMAGED:
             sound = False
         if not sound:
-            raise EvaluationError(f"{path} holds no evidence; make it with the crossfit command.")
+            raise EvaluationError(f"{path} holds no evidence; make it with study crossfit.")
         return evidence
 
     def _is_sound(self) -> bool:

@@ -50,13 +50,13 @@ class Plan:
         lessons = getattr(recipe, "lessons", 0)
         if self.beside and not lessons:
             raise SettingError(
-                "Only lessons of the paper's network use pictures without labels; name how many "
-                "with --lessons and --encoder paper, or leave --beside away."
+                "Only distillation into the paper's network uses pictures without labels; name its "
+                "passes with --distillation-epochs and --encoder paper, or leave --unlabelled away."
             )
         if self.start and lessons:
             raise SettingError(
-                "Lessons teach the convolutions anew, and what --start brings would be lost; "
-                "leave --lessons or --start away."
+                "Distillation teaches the convolutions anew, and what --start brings would be "
+                "lost; leave --distillation-epochs or --start away."
             )
         first = self.first_model()
         if first is None:
@@ -76,15 +76,16 @@ class Plan:
     def recipe(self):
         """The whole recipe; SettingError for a value that no run can use."""
         from retrieval.encoding.encoder import spec_named
+        from retrieval.training.loop import spoken
         from retrieval.training.siamese import Recipe
         from retrieval.training.transfer import TransferRecipe
 
         kind = TransferRecipe if spec_named(self.encoder_name).pretrained else Recipe
         unknown = set(self.settings) - {known.name for known in fields(kind)}
         if unknown:
+            named = ", ".join(map(spoken, sorted(unknown)))
             raise SettingError(
-                f"Training the encoder {self.encoder_name} knows no {', '.join(sorted(unknown))}; "
-                "leave it out."
+                f"Training the encoder {self.encoder_name} knows no {named}; leave it out."
             )
         return kind(**self.settings)
 
@@ -167,10 +168,12 @@ def read_training_set(
     more = unlabelled_pictures(beside) if beside else []
     with Decoder() as decoder:
         pixels, checksums = read_pixels(paths, decoder.read, progress("Read"))
-        others = read_pixels(more, decoder.read, progress("Read beside"))
+        others = read_pixels(more, decoder.read, progress("Read unlabelled"))
     own = set(checksums)
     if more and not set(others[1]) - own:
-        raise DataError(f"{beside} holds only pictures that {root} has too; leave --beside away.")
+        raise DataError(
+            f"{beside} holds only pictures that {root} has too; leave --unlabelled away."
+        )
     groups = [
         patient_group(case.patient_id, sha256)
         for case, sha256 in zip(folder.cases, checksums, strict=True)

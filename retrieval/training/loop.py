@@ -143,13 +143,19 @@ def _set_learning_rate(run: _Run, part: float) -> None:
         group["lr"] = wanted["lr"] * rise * fall
 
 
+def spoken(name: str) -> str:
+    """A field of a recipe as the command line calls it."""
+    return "distillation epochs" if name == "lessons" else name.replace("_", " ")
+
+
 def check_limits(recipe: object, limits: Mapping[str, tuple[float, float]]) -> None:
     """SettingError for the first field of a recipe outside its limits, both included."""
     for name, (low, high) in limits.items():
         value = getattr(recipe, name)
         if not low <= value <= high:
-            words = name.replace("_", " ").capitalize()
-            raise SettingError(f"{words} must lie between {low:g} and {high:g}, not {value}.")
+            raise SettingError(
+                f"{spoken(name).capitalize()} must lie between {low:g} and {high:g}, not {value}."
+            )
 
 
 def class_numbers(labels: Sequence[str]) -> npt.NDArray[np.intp]:

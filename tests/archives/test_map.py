@@ -27,7 +27,7 @@ def test_a_changed_archive_has_no_map_until_it_is_made_anew(own, capsys):
     entry = own.catalogue.entries([0])[0]
     changed = indexing.remove(own.folder, [entry.id])
     assert changed.points is None
-    assert main(["layout", str(own.folder)]) == 0
+    assert main(["map", str(own.folder)]) == 0
     assert f"{len(own) - 1} cases" in capsys.readouterr().out
     again = archives.open_archive(own.folder)
     assert again.points.shape == (len(own) - 1, 2) and again.id == changed.id
@@ -46,12 +46,12 @@ def test_a_large_archive_is_made_without_a_map(folder, model, tmp_path, monkeypa
 
 def test_a_case_alone_has_a_map_of_itself(own, capsys):
     indexing.remove(own.folder, own.catalogue.column("id").tolist()[1:])
-    assert main(["layout", str(own.folder)]) == 0
+    assert main(["map", str(own.folder)]) == 0
     assert "1 case" in capsys.readouterr().out
 
 
 def test_shipped_archives_stay_as_they_are(capsys):
-    assert main(["layout", "sample-ct"]) == 1
+    assert main(["map", "sample-ct"]) == 1
     assert "comes with the project" in capsys.readouterr().err
 
 

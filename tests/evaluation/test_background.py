@@ -44,7 +44,7 @@ def test_a_comparison_finds_what_the_command_line_writes(tmp_path):
     assert run.progress() == Step("Ranked", 406, 406)
     assert None in seen and all(step.total == 406 for step in seen if step)
     out = tmp_path / "result.json"
-    assert main(["side-by-side", "covid-ct", "covid-ct-paper", "--json", str(out)]) == 0
+    assert main(["study", "side-by-side", "covid-ct", "covid-ct-paper", "--json", str(out)]) == 0
     assert run.result() == json.loads(out.read_text())
     run.close()
 

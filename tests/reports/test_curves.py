@@ -131,14 +131,15 @@ def test_another_page_is_refused(result):
 def test_the_command_writes_a_report_and_the_figures(tmp_path, capsys):
     source = results.RESULTS / "covid-ct-official.json"
     out = tmp_path / "report.pdf"
-    assert main(["booklet", str(source), "--out", str(out), "--figures", str(tmp_path / "f")]) == 0
+    command = ["document", "booklet"]
+    assert main([*command, str(source), "--out", str(out), "--figures", str(tmp_path / "f")]) == 0
     assert out.read_bytes().startswith(b"%PDF")
     made = {path.name for path in (tmp_path / "f").iterdir()}
     assert {"precision.svg", "precision.png", "figures.csv", "figures.tex"} <= made
     with Image.open(tmp_path / "f" / "precision.png") as picture:
         assert picture.info["dpi"][0] == pytest.approx(300, abs=1)
     assert "report.pdf" in capsys.readouterr().out
-    assert main(["booklet", str(tmp_path / "none.json"), "--out", str(out)]) == 1
+    assert main([*command, str(tmp_path / "none.json"), "--out", str(out)]) == 1
     assert "none.json" in capsys.readouterr().err
 
 

@@ -97,6 +97,6 @@ def test_a_split_alone_is_refused_in_words_of_its_own(folder, model, tmp_path):
 
 def test_the_command_writes_what_it_prints(archive, tmp_path, capsys):
     out = tmp_path / "found.json"
-    assert main(["refinement", str(archive.folder), "--json", str(out)]) == 0
+    assert main(["study", "refinement", str(archive.folder), "--json", str(out)]) == 0
     found = json.loads(out.read_text())
     assert f"{found['gain']['value']:.3f}" in capsys.readouterr().out

@@ -165,9 +165,9 @@ def test_pictures_beside_are_seen_too_and_need_lessons(root, job, tmp_path):
     assert made.about["training"]["beside"]["pictures"] == 1
     assert "beside" not in models.load(job[0] / "fold-0").about["training"]
     for encoder, settings in (("small", {}), ("lite", {})):
-        with pytest.raises(SettingError, match="lessons of the paper's network"):
+        with pytest.raises(SettingError, match="distillation into the paper's network"):
             Plan(encoder, "CT", 32, "MID", settings, beside=beside).check()
-    with pytest.raises(SettingError, match="leave --lessons or --start away"):
+    with pytest.raises(SettingError, match="leave --distillation-epochs or --start away"):
         Plan("small", "CT", 32, "MID", {"lessons": 1}, start=str(made.folder)).check()
 
 

@@ -246,7 +246,7 @@ def test_search_json_gains_chances_and_keeps_its_keys(own, world, tmp_path, caps
     drawn = json.loads(capsys.readouterr().out)  # a disk is no chest scan
     assert drawn["trust"]["chances"] is None and UNLIKE in drawn["trust"]["why"]
     assert {hit["chance"] for hit in drawn["hits"]} == {None}
-    monkeypatch.setattr("retrieval.__main__._warn_of_looks", lambda *_: False)
+    monkeypatch.setattr("retrieval.cli.searching.looks", lambda *_: [])
     outputs = []
     for archive in (world / "archive", own.folder):
         assert main(["search", str(archive), str(tmp_path / "fresh.png"), "--json"]) == 0

@@ -127,7 +127,7 @@ def test_the_stored_figures_are_good_enough():
 def test_the_command_says_what_a_picture_looks_like(tmp_path):
     archive = open_archive("sample-ct")
     entry = next(iter(archive.catalogue.entries([0])))
-    command = [sys.executable, "-m", "retrieval", "intake", "check"]
+    command = [sys.executable, "-m", "retrieval", "study", "input-check", "check"]
     picture = tmp_path / "drawn.png"
     picture.write_bytes(archive.picture(entry).read_bytes())
     done = subprocess.run([*command, picture, "--json"], cwd=ROOT, capture_output=True, text=True)

@@ -8,15 +8,19 @@ import io
 import logging
 import re
 import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from pydicom import Dataset, dcmread, uid
 
 from retrieval.reading import scan, signatures
 from retrieval.reading.dicom import frames, places, rendering
-from retrieval.reading.dicom.elements import MODALITIES, PLACING, text
+from retrieval.reading.dicom.elements import IDENTIFYING, MODALITIES, PLACING, text
 from retrieval.reading.scan import Limits, Scan
 from retrieval.reading.series import Place
+
+Told = TypeVar("Told")
 
 # Screens copied, and ultrasound (PS3.4 B.5)
 OFTEN_WRITTEN = (
@@ -64,13 +68,25 @@ def decode(data: bytes, frame: int | None, limits: Limits) -> Scan:
 
 def describe(data: bytes) -> Place | None:
     """Where a picture stands in its series, by its header alone; None if that cannot be said."""
+    return _of_header(data, PLACING, places.place_of)
+
+
+def patient_of(data: bytes, salt: bytes) -> str:
+    """16 hex digits for the patient whom a file names, by its header alone; "" if it names none."""
+    return _of_header(data, (IDENTIFYING,), lambda found: places.patient_token(found, salt)) or ""
+
+
+def _of_header(
+    data: bytes, keywords: Sequence[str], told: Callable[[Dataset], Told | None]
+) -> Told | None:
+    """What is told of these elements of a header; None where they cannot be read."""
     if signatures.kind_of(data) != "DICOM":
         return None
     try:
         with warnings.catch_warnings(action="ignore"):  # they quote the file
             frames.check_inflated(data, scan.LIMITS)
-            dataset = dcmread(io.BytesIO(data), stop_before_pixels=True, specific_tags=[*PLACING])
-            return places.place_of(dataset)
+            file = io.BytesIO(data)
+            return told(dcmread(file, stop_before_pixels=True, specific_tags=[*keywords]))
     except Exception:  # one bad file among many is no reason to stop; `decode` says what is wrong
         return None
 

@@ -1,6 +1,7 @@
 """Which elements of a DICOM file are parsed at all, and their values as plain types.
 
-None of them names a patient; of the series' identifier only a checksum leaves `places`.
+None of them names a patient, but for the one that `patient_of` is asked for; of that one and
+of the series' identifier only checksums leave `places`.
 """
 
 from pydicom import Dataset
@@ -35,6 +36,7 @@ PLACING = (
     "Rows",
     "Columns",
 )
+IDENTIFYING = "PatientID"  # what `patient_of` parses
 MODALITIES = {"CT": "CT", "CR": "X-ray", "DX": "X-ray", "RG": "X-ray"}
 # What pydicom raises on an element whose value is of a wrong kind.
 MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)

@@ -1,12 +1,20 @@
 """Where a picture lies: in millimetres, in the body, and among the slices of its series."""
 
 import hashlib
+import hmac
 import math
 import re
 
 from pydicom import Dataset
 
-from retrieval.reading.dicom.elements import MODALITIES, lenient, strings, text, whole
+from retrieval.reading.dicom.elements import (
+    IDENTIFYING,
+    MODALITIES,
+    lenient,
+    strings,
+    text,
+    whole,
+)
 from retrieval.reading.series import (
     Axes,
     Edges,
@@ -32,6 +40,15 @@ def place_of(dataset: Dataset) -> Place | None:
     token = hashlib.sha256(f"{series} {turned} {rows} {columns}".encode()).hexdigest()[:16]
     modality = MODALITIES.get(text(dataset, "Modality"), "")
     return Place(token, _position(dataset, axes), _number(dataset), modality, rows, columns)
+
+
+def patient_token(dataset: Dataset, salt: bytes) -> str:
+    """16 hex digits, the same for one patient and one salt; "" where no patient is named.
+
+    Without the salt nobody can try out which id gives them.
+    """
+    named = text(dataset, IDENTIFYING)
+    return hmac.new(salt, named.encode(), hashlib.sha256).hexdigest()[:16] if named else ""
 
 
 def _position(dataset: Dataset, axes: Axes | None) -> float | None:

@@ -148,7 +148,7 @@ def test_nothing_to_ask_is_refused(archive, model, folder):
 
 def test_the_command_writes_what_it_prints(archive, folder, tmp_path, capsys):
     out = tmp_path / "found.json"
-    arguments = ["faithfulness", str(archive.folder), "--queries", str(folder.root)]
+    arguments = ["study", "faithfulness", str(archive.folder), "--queries", str(folder.root)]
     assert main([*arguments, "--pairs", "2", "--json", str(out)]) == 0
     found = json.loads(out.read_text())
     printed = capsys.readouterr().out

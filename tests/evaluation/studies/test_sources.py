@@ -20,7 +20,7 @@ def covid():
 
 def test_the_stored_result_is_what_the_archive_gives(covid, tmp_path, capsys):
     out = tmp_path / "found.json"
-    assert main(["sources", "covid-ct", "--split", "test", "--json", str(out)]) == 0
+    assert main(["study", "sources", "covid-ct", "--split", "test", "--json", str(out)]) == 0
     found, stored = json.loads(out.read_text()), read_result(f"{SOURCES}covid-ct")
     apart = {"groups": [], "code": None}  # of that day, and of today
     assert {**found, **apart} == {**stored, **apart}

@@ -68,7 +68,7 @@ def test_refusals(archive):
 
 def test_the_command_writes_and_prints_the_curve(tmp_path, capsys):
     out = tmp_path / "curve.json"
-    assert main(["tradeoff", "sample-ct", "--bits", "16", "--json", str(out)]) == 0
+    assert main(["study", "tradeoff", "sample-ct", "--bits", "16", "--json", str(out)]) == 0
     found = json.loads(out.read_text())
     printed = capsys.readouterr().out
     for point in found["points"]:
