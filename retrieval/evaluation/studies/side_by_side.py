@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from retrieval.archives.archive import Archive
 from retrieval.errors import EvaluationError
-from retrieval.evaluation import curves, protocols
+from retrieval.evaluation import protocols
 from retrieval.evaluation.cases import Cases, cases_of_archive
+from retrieval.evaluation.ranking import Ranked
 from retrieval.statistics.intervals import figure, paired_difference
 from retrieval.statistics.precision import Floats
 from retrieval.storage import Json
@@ -61,5 +62,5 @@ def _official(archive: Archive) -> tuple[Cases, Floats]:
     if not len(queries):
         raise EvaluationError(f"Archive {archive.name} has no case in split test.")
     gallery = protocols.gallery_for(archive, model, queries, "official")
-    values, _ = curves.figures_of_queries(gallery, queries)
-    return queries, values[:, [k - 1 for k in DEPTHS]]  # precision comes first
+    rankings = Ranked.of(gallery, queries).rankings
+    return queries, np.stack([rankings.precision(k) for k in DEPTHS], axis=1)
