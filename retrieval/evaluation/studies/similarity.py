@@ -126,7 +126,7 @@ def ties_at_rank(rankings: Rankings) -> Ties:
         last = min(int(np.searchsorted(ends, RANK)), len(ends) - 1)
         beyond[number] = max(int(ends[last]) - RANK, 0)
     figures = bootstrap_interval(np.stack([beyond, beyond > 0], axis=1), rankings.patients)
-    return Ties(len(rankings), *np.stack(figures, axis=1))
+    return Ties(len(rankings), figures[:, 0], figures[:, 1])
 
 
 def own_patient_recall(everything: Ranked) -> OwnPatient | None:
