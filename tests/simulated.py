@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from retrieval.statistics.evidence import Evidence
+from retrieval.statistics.rankings import Rankings
 
 BITS = 32
 
@@ -23,7 +24,7 @@ def slow_chances(distances, labels, names, *, temperature, slope):
     return np.array(scores) / sum(scores)
 
 
-def evidence(queries, *, seed=0, names=("a", "b", "c"), slices=1, pull=5, temperature=0.1):
+def rankings(queries, *, seed=0, names=("a", "b", "c"), slices=1, pull=5, temperature=0.1):
     """Queries nearer to one label than to others, their own label drawn by the true chances.
 
     The gallery holds the labels in unequal shares. True chances are those of slope 1.
@@ -40,4 +41,9 @@ def evidence(queries, *, seed=0, names=("a", "b", "c"), slices=1, pull=5, temper
     patients = np.array([f"p{number // slices}" for number in range(queries)])
     pictures = np.array([f"{number:016}" for number in range(queries)])
     allowed = np.ones(distances.shape, dtype=bool)
-    return Evidence(BITS, distances, allowed, gallery, labels, patients, pictures), true
+    return Rankings(BITS, distances, allowed, gallery, labels, patients, pictures), true
+
+
+def evidence(made, kept_back=()):
+    """Evidence of these rankings, with the cases at these places kept back."""
+    return Evidence(made, np.isin(np.arange(len(made.gallery_labels)), kept_back))

@@ -33,9 +33,9 @@ class Cases:
     def __len__(self) -> int:
         return len(self.codes)
 
-    def take(self, mask: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> Cases:
-        """The cases where `mask` (n,) holds, or those at these rows."""
-        return Cases(*(getattr(self, field.name)[mask] for field in fields(self)))
+    def take(self, part: npt.NDArray[np.bool_] | npt.NDArray[np.intp] | slice) -> Cases:
+        """The cases where a mask (n,) holds, or those at these rows."""
+        return Cases(*(getattr(self, field.name)[part] for field in fields(self)))
 
     def joined(self, others: Cases) -> Cases:
         """These cases and then the others."""

@@ -11,9 +11,10 @@ from retrieval.codes.from_files import Progress
 from retrieval.codes.model import Model
 from retrieval.evaluation.cases import Cases, Strings, divided
 from retrieval.evaluation.protocols import gallery_for
-from retrieval.evaluation.rankings import EXCLUDED_FIELDS, fewest_ranked, rankings
+from retrieval.evaluation.ranking import Ranked, ranked_by_protocol
 from retrieval.statistics.intervals import bootstrap_interval, figure
 from retrieval.statistics.precision import Floats, query_figures
+from retrieval.statistics.rankings import Rankings
 from retrieval.statistics.reliability import Reliability
 from retrieval.storage import Json
 
@@ -99,82 +100,75 @@ def evaluate(
 ) -> Evaluation:
     """Rank the archive for every query and sum up; EvaluationError if that would mislead."""
     gallery = gallery_for(archive, model, queries, protocol, bits)
-    return evaluate_against(gallery, archive, model, queries, protocol)
+    ranked, _ = ranked_by_protocol(gallery, queries, protocol)
+    return evaluation_of(ranked, archive, model, protocol)
 
 
-def evaluate_against(
-    gallery: Cases,
+def evaluation_of(
+    ranked: Ranked,
     archive: Archive,
     model: Model,
-    queries: Cases,
     protocol: str,
     *,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Figures of queries ranked against a gallery that `gallery_for` gave."""
-    keep_own = protocol == "paper"
-    values, chance = figures_of_queries(gallery, queries, keep_own=keep_own, progress=progress)
-    overall, per_label = curves_of(values, chance, queries)
+    queries, rankings = ranked.queries, ranked.rankings
+    values = figures_of_queries(rankings, progress=progress)
+    overall, per_label = curves_of(values, rankings)
     return Evaluation(
         protocol=protocol,
         archive_id=archive.id,
-        archive_count=len(gallery),
-        fewest_ranked=fewest_ranked(gallery, queries, keep_own=keep_own),
+        archive_count=len(ranked.cases),
+        fewest_ranked=rankings.fewest,
         model_id=model.id,
         seen=int(model.saw_each(queries.sha256).sum()),
-        bits=gallery.codes.shape[1] * 8,
+        bits=rankings.bits,
         overall=overall,
         per_label=per_label,
-        per_subtype=curves_of_subtypes(values, chance, queries),
+        per_subtype=curves_of_subtypes(values, rankings, queries.subtypes),
     )
 
 
-def figures_of_queries(
-    gallery: Cases, queries: Cases, *, keep_own: bool = False, progress: Progress | None = None
-) -> tuple[Floats, Floats]:
-    """Figures (queries, 5 * DEPTH + 1) of every query, and the precision of chance (queries,)."""
-    rows, chance = [], []
-    for totals, relevant in rankings(gallery, queries, without=() if keep_own else EXCLUDED_FIELDS):
+def figures_of_queries(rankings: Rankings, *, progress: Progress | None = None) -> Floats:
+    """Figures (queries, 5 * DEPTH + 1) of every query."""
+    rows: list[Floats] = []
+    for totals, relevant in rankings.counts:
         figures = query_figures(totals, relevant, DEPTH)
-        rows.append(
-            np.concatenate(
-                [*(getattr(figures, name) for name in FIGURES), [figures.average_precision]]
-            )
-        )
-        chance.append(relevant.sum() / totals.sum())
+        named = [getattr(figures, name) for name in FIGURES]
+        rows.append(np.concatenate([*named, [figures.average_precision]]))
         if progress:
-            progress(len(rows), len(queries))
-    return np.stack(rows), np.array(chance)
+            progress(len(rows), len(rankings))
+    return np.stack(rows)
 
 
-def curves_of(values: Floats, chance: Floats, queries: Cases) -> tuple[Curves, dict[str, Curves]]:
+def curves_of(values: Floats, rankings: Rankings) -> tuple[Curves, dict[str, Curves]]:
     """Figures of all queries and of those of each label, from `figures_of_queries`."""
-    groups = _curves_of_groups(values, chance, queries, queries.labels)
-    return _curves(values, chance, queries.patients), groups
+    parts = values, rankings.chance, rankings.patients
+    return _curves(*parts), _curves_of_groups(*parts, rankings.labels)
 
 
-def curves_of_subtypes(values: Floats, chance: Floats, queries: Cases) -> dict[str, Curves]:
-    """The same figures for each subtype of a label that has several.
+def curves_of_subtypes(values: Floats, rankings: Rankings, subtypes: Strings) -> dict[str, Curves]:
+    """The same figures for each of the subtypes (queries,) of a label that has several.
 
     A subtype that stands under two labels is two groups, named "LABEL: SUBTYPE".
     """
-    mask = divided(queries.labels, queries.subtypes)
-    of_some = queries.take(mask)
-    pairs = np.unique(np.stack([of_some.labels, of_some.subtypes], axis=1), axis=0)
+    mask = divided(rankings.labels, subtypes)
+    labels, subtypes = rankings.labels[mask], subtypes[mask]
+    pairs = np.unique(np.stack([labels, subtypes], axis=1), axis=0)
     names, count = np.unique(pairs[:, 1], return_counts=True)
-    shared = np.isin(of_some.subtypes, names[count > 1])
-    both = np.char.add(np.char.add(of_some.labels, ": "), of_some.subtypes)
-    groups = np.where(shared, both, of_some.subtypes)
-    return _curves_of_groups(values[mask], chance[mask], of_some, groups)
+    shared = np.isin(subtypes, names[count > 1])
+    both = np.char.add(np.char.add(labels, ": "), subtypes)
+    names = np.where(shared, both, subtypes)
+    return _curves_of_groups(values[mask], rankings.chance[mask], rankings.patients[mask], names)
 
 
 def _curves_of_groups(
-    values: Floats, chance: Floats, queries: Cases, names: Strings
+    values: Floats, chance: Floats, patients: Strings, names: Strings
 ) -> dict[str, Curves]:
     masks = {name: names == name for name in np.unique(names).tolist()}
     return {
-        name: _curves(values[mask], chance[mask], queries.patients[mask])
-        for name, mask in masks.items()
+        name: _curves(values[mask], chance[mask], patients[mask]) for name, mask in masks.items()
     }
 
 

@@ -12,6 +12,7 @@ from retrieval.errors import EvaluationError
 from retrieval.evaluation import curves, protocols, trust
 from retrieval.evaluation.curves import Evaluation
 from retrieval.evaluation.queries import Counter, in_splits, model_with, query_cases, source_of
+from retrieval.evaluation.ranking import ranked_by_protocol
 from retrieval.evaluation.studies import choices, lengths, similarity
 from retrieval.evaluation.studies.audit import Audit, audit
 from retrieval.evaluation.studies.lengths import Comparison
@@ -35,12 +36,11 @@ def evaluate_archive(
     model = model_with(archive, bits)
     cases = query_cases(queries, model, splits, bits, progress("Encoded"))
     gallery = protocols.gallery_for(archive, model, cases, protocol, bits)
-    result = curves.evaluate_against(
-        gallery, archive, model, cases, protocol, progress=progress("Ranked")
-    )
+    ranked, everything = ranked_by_protocol(gallery, cases, protocol)
+    result = curves.evaluation_of(ranked, archive, model, protocol, progress=progress("Ranked"))
     if protocol != "paper":  # there a query finds itself, and of such no chance is given
-        result = replace(result, trust=trust.measured(gallery, cases, model, archive))
-    return result, similarity.measure(gallery, cases, protocol=protocol)
+        result = replace(result, trust=trust.measured(ranked.rankings, model, archive))
+    return result, similarity.measure(ranked, everything)
 
 
 def compare_lengths(

@@ -5,68 +5,53 @@ from __future__ import annotations
 import numpy as np
 
 from retrieval.archives.archive import Archive
-from retrieval.codes.hamming import distances
-from retrieval.codes.model import ID_LENGTH, Model
-from retrieval.evaluation.cases import Cases
-from retrieval.evaluation.rankings import allowed_cases
+from retrieval.codes.model import Model
 from retrieval.statistics import reliability
 from retrieval.statistics.calibration import Calibration, prevalence
-from retrieval.statistics.evidence import Evidence
 from retrieval.statistics.fitting import cross_fitted, obstacle
 from retrieval.statistics.precision import Floats
+from retrieval.statistics.rankings import Rankings
 from retrieval.statistics.reliability import Reliability
 
 
-def evidence_of(gallery: Cases, queries: Cases) -> Evidence:
-    """What the queries' distances to the gallery say, each without its own patient and picture."""
-    return Evidence(
-        bits=gallery.codes.shape[1] * 8,
-        distances=distances(gallery.codes, queries.codes).astype(np.uint16),
-        allowed=np.stack(list(allowed_cases(gallery, queries))),
-        gallery_labels=gallery.labels,
-        labels=queries.labels,
-        patients=queries.patients,
-        pictures=np.array([sha256[:ID_LENGTH] for sha256 in queries.sha256.tolist()]),
-    )
-
-
-def summed_up(evidence: Evidence, chances: Floats, refitted: int) -> Reliability:
-    """Whether chances (n, labels) of the evidence's queries come true."""
+def summed_up(rankings: Rankings, chances: Floats, refitted: int) -> Reliability:
+    """Whether chances (n, labels) of ranked queries come true."""
     return reliability.measure(
         chances,
-        prevalence(evidence.histograms),
-        evidence.truth,
-        evidence.patients,
-        evidence.precision,
+        prevalence(rankings.histograms),
+        rankings.truth,
+        rankings.patients,
+        rankings.precision(),
         refitted=refitted,
     )
 
 
-def measured(gallery: Cases, queries: Cases, model: Model, archive: Archive) -> Reliability | None:
+def measured(rankings: Rankings, model: Model, archive: Archive) -> Reliability | None:
     """Whether an archive's calibration holds for labelled queries; None where that has no meaning.
 
-    Queries that the model was trained on are left out. Those that the calibration
+    Queries that the model was trained on are left out. Those of patients that the calibration
     was fitted on get chances by cross-validation, or are left out if too few.
     """
     calibration = archive.calibration
-    if calibration is None or calibration.bits != gallery.codes.shape[1] * 8:
+    if calibration is None or calibration.bits != rankings.bits:
         return None
-    unseen = ~model.saw_each(queries.sha256)
+    unseen = ~model.saw_each(rankings.pictures)
     if not unseen.any():
         return None
-    evidence = evidence_of(gallery, queries.take(unseen))
-    fitted = np.isin(evidence.pictures, calibration.pictures)
-    if fitted.any() and obstacle(evidence.take(fitted)):
-        evidence, fitted = evidence.take(~fitted), fitted[~fitted]
-    if not len(evidence):
+    asked = rankings.take(unseen)
+    each = zip(asked.pictures.tolist(), asked.patients.tolist(), strict=True)
+    fitted = np.array([calibration.was_fitted_on(*one) for one in each], dtype=bool)
+    if fitted.any() and obstacle(asked.take(fitted)):
+        asked, fitted = asked.take(~fitted), fitted[~fitted]
+    if not len(asked):
         return None
-    return summed_up(evidence, _honest_chances(evidence, calibration, fitted), int(fitted.sum()))
+    return summed_up(asked, _honest_chances(asked, calibration, fitted), int(fitted.sum()))
 
 
-def _honest_chances(evidence: Evidence, calibration: Calibration, fitted: np.ndarray) -> Floats:
-    chances = calibration.chances(evidence.histograms)
+def _honest_chances(rankings: Rankings, calibration: Calibration, fitted: np.ndarray) -> Floats:
+    chances = calibration.chances(rankings.histograms)
     if calibration.informative and fitted.any():
         # take() may drop labels that only other queries have, which no case has either
-        again = evidence.take(fitted)
-        chances[np.ix_(fitted, np.isin(evidence.names, again.names))] = cross_fitted(again)
+        again = rankings.take(fitted)
+        chances[np.ix_(fitted, np.isin(rankings.names, again.names))] = cross_fitted(again)
     return chances

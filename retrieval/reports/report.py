@@ -31,7 +31,7 @@ from retrieval.reports.tables import (
 )
 from retrieval.storage import replace_bytes
 
-MADE = "made by python -m retrieval report"
+MADE = "made by python -m retrieval document results"
 START = re.compile(rf"<!-- ([\w/-]+): {MADE} -->")
 MARKED = re.compile(rf"({START.pattern}).*?(<!-- end of \2 -->)", re.DOTALL)
 # The short table: the honest protocol, and the figures a reader asks for first.
@@ -62,7 +62,7 @@ def with_results(text: str) -> str:
     """A document with every part between marks of a table made anew.
 
     The marks of table NAME, "results" or a stored comparison such as
-    "lengths/covid-ct-val", are `<!-- NAME: made by python -m retrieval report -->`
+    "lengths/covid-ct-val", are `<!-- NAME: made by python -m retrieval document results -->`
     and `<!-- end of NAME -->`.
     """
     made, count = MARKED.subn(lambda part: f"{part[1]}\n{_named(part[2])}\n{part[3]}", text)

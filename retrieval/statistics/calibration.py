@@ -22,9 +22,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import logsumexp
 
-from retrieval.statistics.evidence import histogram
+from retrieval.codes.model import ID_LENGTH
 from retrieval.statistics.precision import Counts, Floats
-from retrieval.storage import Json
+from retrieval.statistics.rankings import histogram
+from retrieval.storage import Json, fingerprint
 
 COLDEST = 0.01  # temperature at which the farthest weight is exp(-100), not yet 0
 QUANTILES = 101
@@ -33,12 +34,13 @@ NOVEL = 0.99  # a query farther off than this share of the held-out ones is unli
 
 @dataclass(frozen=True)
 class Calibration:
-    """Two fitted numbers, two tables read off the same held-out queries, and their origin.
+    """Two fitted numbers, what is read off the same held-out queries, and their origin.
 
     threshold : largest chance below which a query is not answered.
     informative : whether the ranking says more of the label than its share of the archive.
     quantiles : mean distance to the 10 nearest cases at 0, 1, ... 100 % of the held-out queries.
     archive_id : content of the archive at the fit; pictures : ids of the held-out queries.
+    groups : digests of their patients; none in files of before they were kept.
     """
 
     bits: int
@@ -50,17 +52,21 @@ class Calibration:
     archive_id: str
     patients: int
     pictures: tuple[str, ...]
+    groups: tuple[str, ...] = ()
 
     def json(self) -> Json:
         """As an archive stores it."""
-        return {**asdict(self), "quantiles": [*self.quantiles], "pictures": [*self.pictures]}
+        lists = ("quantiles", "pictures", "groups")
+        return {**asdict(self), **{name: [*getattr(self, name)] for name in lists}}
 
     @classmethod
     def from_json(cls, stored: Json) -> Calibration:
         """The calibration that `json` wrote; ValueError, KeyError or TypeError if it cannot be."""
+        stored = {"groups": (), **stored}
         given = {field.name: stored[field.name] for field in fields(cls)}
         given["quantiles"] = tuple(float(value) for value in given["quantiles"])
-        given["pictures"] = tuple(str(picture) for picture in given["pictures"])
+        for name in ("pictures", "groups"):
+            given[name] = tuple(str(value) for value in given[name])
         made = cls(**given)
         numbers = np.array([made.temperature, made.slope, made.threshold, *made.quantiles])
         sound = (
@@ -81,6 +87,10 @@ class Calibration:
         """Chances (n, labels), each row with sum 1, from Evidence.histograms."""
         return np.exp(log_chances(*neighbourhood(histograms, self.temperature), self.slope))
 
+    def was_fitted_on(self, sha256: str, patient: str) -> bool:
+        """Whether a picture is one of the held-out queries, or of the patient of one."""
+        return sha256[:ID_LENGTH] in self.pictures or group_of(patient) in self.groups
+
     def novelty(self, distance: float) -> float:
         """Share of the held-out queries whose 10 nearest cases were nearer on average."""
         values, first = np.unique(self.quantiles, return_index=True)
@@ -89,6 +99,11 @@ class Calibration:
     def is_novel(self, distance: float) -> bool:
         """Whether a query this far from its 10 nearest cases is unlike anything in the archive."""
         return distance > self.quantiles[round(NOVEL * (QUANTILES - 1))]
+
+
+def group_of(patient: str) -> str:
+    """What stands for a patient in a calibration, which may be one that no archive holds."""
+    return fingerprint(patient)[:ID_LENGTH]
 
 
 def chance(

@@ -2,8 +2,9 @@
 
 Patients are dealt into folds and a model is trained anew without each fold. Its
 pictures are ranked against those that this model was trained on. This measures
-the recipe rather than one model, with every picture of the fitted splits. It
-leaves the test split alone.
+the recipe rather than one model, with every picture of the fitted splits. No
+test picture is fitted on or asked about: as cases, beside the others, they only
+make the evidence that of a search in the whole archive.
 """
 
 from __future__ import annotations
@@ -18,14 +19,16 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from retrieval.codes import hamming
 from retrieval.codes import model as models
-from retrieval.codes.hashing import Codes
 from retrieval.codes.model import ID_LENGTH, Model
+from retrieval.data.folder import read_folder
 from retrieval.errors import DataError, PatientOverlap, SettingError, TrainingError
-from retrieval.evaluation import curves, rankings
-from retrieval.evaluation.cases import Cases
+from retrieval.evaluation import curves
+from retrieval.evaluation.cases import Cases, cases_of_folder
 from retrieval.evaluation.curves import Evaluation
 from retrieval.evaluation.results import write_result
+from retrieval.reading.sandbox import Decoder
 from retrieval.statistics.evidence import Evidence
+from retrieval.statistics.rankings import Rankings
 from retrieval.training.jobs import (
     Counter,
     Plan,
@@ -66,12 +69,14 @@ def cross_fit(
     pictures = read_training_set(root, splits, progress, plan.beside)
     _refuse_twins(pictures)
     fold = patient_folds(pictures, folds, int(plan.settings.get("seed", 0)))
-    parts = []
+    distances = []
     for number in range(folds):
         model = _fold_model(pictures, fold != number, out / f"fold-{number}", plan, progress)
-        codes = model.codes(_encoded(model, pictures, progress(f"Fold {number}, encoded")))
-        parts.append((codes, np.flatnonzero(fold == number), np.flatnonzero(fold != number)))
-    result, evidence = _measured(pictures, parts), _evidence(pictures, parts, plan)
+        gallery = _gallery(pictures, root, model, progress(f"Fold {number}, encoded"))
+        own = np.flatnonzero(fold == number)
+        distances.append(hamming.distances(gallery.codes, gallery.codes[own]))
+    evidence = _evidence(gallery, fold, np.concatenate(distances), _recipe_id(plan, pictures))
+    result = _measured(evidence.fitted, fold)
     write_result(out / RESULT, result.json())
     evidence.save(out / EVIDENCE)
     return result, evidence
@@ -124,71 +129,65 @@ def _fold_model(
     return model
 
 
-def _encoded(model: Model, pictures: TrainingSet, progress: Counter) -> npt.NDArray[np.float16]:
+def _gallery(pictures: TrainingSet, root: Path, model: Model, progress: Counter) -> Cases:
+    """The fitted pictures and behind them the folder's test split, by a model."""
     rows = []
     for done, pixels in enumerate(pictures.pixels, start=1):
         rows.append(model.encode([pixels])[0])
         progress(done, len(pictures))
-    return np.stack(rows)
+    codes, blank = model.codes(np.stack(rows)), np.full(len(pictures), "")
+    fitted = Cases(
+        codes, pictures.labels, pictures.patients, pictures.splits, pictures.sha256, blank
+    )
+    folder = read_folder(root)
+    if all(case.split != "test" for case in folder.cases):
+        return fitted
+    with Decoder() as decoder:
+        test = cases_of_folder(folder.split(["test"]), model, read=decoder.read)
+    return fitted.joined(test)
 
 
-def _measured(pictures: TrainingSet, parts: Sequence[tuple[Codes, Rows, Rows]]) -> Evaluation:
+def _evidence(
+    gallery: Cases, fold: Rows, distances: npt.NDArray[np.integer], recipe: str
+) -> Evidence:
+    """Of each fitted picture against the cases of other folds, and of the test split.
+
+    distances (n, gallery) : of the pictures in the order of their folds, by their fold's model.
+    """
+    count = len(fold)
+    order = np.argsort(fold, kind="stable")  # of the rows of distances
+    queries = gallery.take(slice(count))
+    test = np.arange(len(gallery)) >= count
+    other_fold = np.concatenate([fold, np.full(test.sum(), -1)]) != fold[:, None]
+    searched = Rankings(
+        bits=gallery.codes.shape[1] * 8,
+        distances=distances[np.argsort(order)].astype(np.uint16),
+        allowed=other_fold & (gallery.sha256 != queries.sha256[:, None]),
+        gallery_labels=gallery.labels,
+        labels=queries.labels,
+        patients=queries.patients,
+        pictures=np.array([sha256[:ID_LENGTH] for sha256 in queries.sha256.tolist()]),
+    )
+    return Evidence(searched, test, recipe)
+
+
+def _measured(rankings: Rankings, fold: Rows) -> Evaluation:
     """Figures of every picture, each asked of its own fold's model."""
-    sides = [
-        (_cases(pictures, codes, others), _cases(pictures, codes, own))
-        for codes, own, others in parts
-    ]
-    found = [curves.figures_of_queries(*pair) for pair in sides]
-    values, chance = (np.concatenate(column) for column in zip(*found, strict=True))
-    order = np.concatenate([own for _, own, _ in parts])
-    codes = np.concatenate([codes[own] for codes, own, _ in parts])
-    queries = _cases(pictures.take(order), codes, np.arange(len(order)))
-    overall, per_label = curves.curves_of(values, chance, queries)
+    overall, per_label = curves.curves_of(curves.figures_of_queries(rankings), rankings)
+    sizes = np.bincount(fold)
     return Evaluation(
         protocol=CROSS_FITTED,
         archive_id="",
-        archive_count=round(float(np.mean([len(others) for *_, others in parts]))),
-        fewest_ranked=min(rankings.fewest_ranked(*pair) for pair in sides),
+        archive_count=round(float((len(fold) - sizes).mean())),
+        fewest_ranked=rankings.fewest,
         model_id="",
         seen=0,
-        bits=codes.shape[1] * 8,
+        bits=rankings.bits,
         overall=overall,
         per_label=per_label,
-    )
-
-
-def _cases(pictures: TrainingSet, codes: Codes, rows: Rows) -> Cases:
-    return Cases(
-        codes[rows],
-        pictures.labels[rows],
-        pictures.patients[rows],
-        pictures.splits[rows],
-        pictures.sha256[rows],
-        np.full(len(rows), ""),
     )
 
 
 def _recipe_id(plan: Plan, pictures: TrainingSet) -> str:
     beside = of_beside(pictures).get("data", "")
     return models.recipe_id(plan.encoder_name, plan.criterion, asdict(plan.recipe()), beside)
-
-
-def _evidence(
-    pictures: TrainingSet, parts: Sequence[tuple[Codes, Rows, Rows]], plan: Plan
-) -> Evidence:
-    """All distances between a fold's pictures and the others, by the fold's model."""
-    distances = np.zeros((len(pictures), len(pictures)), dtype=np.uint16)
-    allowed = np.zeros(distances.shape, dtype=bool)
-    for codes, own, others in parts:
-        distances[own] = hamming.distances(codes, codes[own])
-        allowed[np.ix_(own, others)] = pictures.sha256[own, None] != pictures.sha256[others]
-    return Evidence(
-        bits=parts[0][0].shape[1] * 8,
-        distances=distances,
-        allowed=allowed,
-        gallery_labels=pictures.labels,
-        labels=pictures.labels,
-        patients=pictures.patients,
-        pictures=np.array([sha256[:ID_LENGTH] for sha256 in pictures.sha256.tolist()]),
-        recipe=_recipe_id(plan, pictures),
-    )

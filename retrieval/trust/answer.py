@@ -11,12 +11,13 @@ from retrieval.archives.archive import Archive
 from retrieval.codes.model import Model
 from retrieval.search.folding import nearly_identical
 from retrieval.statistics.calibration import Calibration, abstain, chance
-from retrieval.statistics.evidence import NEIGHBOURS
+from retrieval.statistics.rankings import NEIGHBOURS
 from retrieval.storage import Json
 
 # Why neither figures for new patients nor a chance are given for a query
 TRAINED_ON = "Used to train the model"
 NEAR_TRAINED = "Nearly the code of a training picture"
+NEAR_FITTED = "Nearly the code of a picture whose patient the chances were fitted on"
 ARCHIVED = "This picture is in the archive itself"
 UNLIKE = "This is not the kind of picture that this archive was measured with"
 STRANGE = "This scan looks unlike all pictures of this archive"
@@ -87,15 +88,19 @@ def withheld(
 
     `distance` (n,) is the query's to every case, `sha256` its pixel checksum; `unlike` is
     whether `intake` warns of it for this archive, `strange` what `novelty` says of it. A saved
-    copy of a training picture has other pixels and nearly the same code.
+    copy of a picture has other pixels and nearly the same code, and another slice may have.
     """
     if model.saw(sha256):
         return TRAINED_ON
     if archive.catalogue.positions_of(sha256):
         return ARCHIVED
     near = np.flatnonzero(nearly_identical(distance, archive.bits)).tolist()
-    if any(model.saw(entry.sha256) for entry in archive.catalogue.entries(near)):
+    alike = archive.catalogue.entries(near)
+    if any(model.saw(entry.sha256) for entry in alike):
         return NEAR_TRAINED
+    fitted = archive.calibration
+    if fitted and any(fitted.was_fitted_on(entry.sha256, entry.patient_id) for entry in alike):
+        return NEAR_FITTED
     if unlike:
         return UNLIKE
     return STRANGE if strange else ""

@@ -20,8 +20,8 @@ from retrieval.codes.hashing import Features
 from retrieval.codes.model import Model
 from retrieval.explain.evidence_map import stored_features
 from retrieval.statistics.calibration import NOVEL
-from retrieval.statistics.evidence import NEIGHBOURS
 from retrieval.statistics.precision import Floats
+from retrieval.statistics.rankings import NEIGHBOURS
 
 FEWEST = 100  # cases, with fewer the farthest hundredth of them is no figure
 AT_ONCE = 512

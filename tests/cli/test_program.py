@@ -64,7 +64,7 @@ def test_help_names_every_command_under_a_heading():
         (
             ("study",),
             "lengths faithfulness refinement tradeoff sources regions printed audit crossfit "
-            "input-check",
+            "input-check side-by-side",
         ),
         (("study", "input-check"), "check fit measure"),
         (("document",), "results card booklet"),

@@ -14,7 +14,8 @@ from retrieval.data.folder import read_folder
 from retrieval.errors import EvaluationError, ModelMismatch, PatientOverlap
 from retrieval.evaluation import protocols
 from retrieval.evaluation.cases import cases_of_archive, cases_of_folder
-from retrieval.evaluation.curves import evaluate, evaluate_against, figures_of_queries
+from retrieval.evaluation.curves import evaluate, evaluation_of, figures_of_queries
+from retrieval.evaluation.ranking import Ranked
 from retrieval.evaluation.results import reach
 from tests import small
 
@@ -62,9 +63,10 @@ def test_the_fewest_cases_that_a_query_meets_are_counted(archive, folder, model)
     cases = cases_of_archive(archive, model)
     patients = np.array(["a"] * 20 + ["b"] * 3 + ["c"])
     grouped = replace(cases, patients=patients, labels=np.full(24, "one"))
-    result = evaluate_against(grouped, archive, model, grouped, "own-patient-out")
+    ranked = Ranked.of(grouped, grouped)
+    result = evaluation_of(ranked, archive, model, "own-patient-out")
     assert result.json()["fewest_ranked"] == reach(result.json()) == 4
-    values, _ = figures_of_queries(grouped, grouped)
+    values = figures_of_queries(ranked.rankings)
     precise = (values[:, :100] == 1).all(axis=0)  # all share the label: what is short is places
     assert precise[:4].all() and not precise[4:].any()
     itself = evaluate(archive, model, cases_of_folder(folder, model), protocol="paper").json()
@@ -118,9 +120,10 @@ def test_stored_cases_and_encoded_pictures_agree(archive, folder, model):
 def test_a_constant_code_scores_chance(archive, folder, model):
     cases = cases_of_archive(archive, model)
     constant = replace(cases, codes=np.zeros_like(cases.codes))
-    values, chance = figures_of_queries(constant, constant)
+    rankings = Ranked.of(constant, constant).rankings
+    values = figures_of_queries(rankings)
     for k in (1, 5, 22):
-        np.testing.assert_allclose(values[:, k - 1], chance)
+        np.testing.assert_allclose(values[:, k - 1], rankings.chance)
 
 
 def test_json_has_every_promised_figure(archive, folder, model):

@@ -102,7 +102,7 @@ def test_each_table_stands_between_its_own_marks(monkeypatch):
     stored = {"lengths/x-val": comparison()}
     monkeypatch.setitem(report.NAMED, "results", lambda: "RESULTS")
     monkeypatch.setattr(report, "read_result", stored.__getitem__)
-    made = "made by python -m retrieval report"
+    made = "made by python -m retrieval document results"
     text = (
         f"a <!-- lengths/x-val: {made} -->old<!-- end of lengths/x-val --> b "
         f"<!-- results: {made} -->\nold\n\nold <!-- end of results --> c"

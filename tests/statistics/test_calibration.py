@@ -26,7 +26,7 @@ NAMES = tuple("abcdefghijkl")
 @pytest.mark.parametrize("names", [("a", "b"), NAMES])
 @pytest.mark.parametrize("slope", [0.0, 0.7, 1.0, 4.0])
 def test_chances_follow_the_formula(names, slope):
-    made, _ = simulated.evidence(6, names=names)
+    made, _ = simulated.rankings(6, names=names)
     calibration = replace(PLAIN, slope=slope)
     found = calibration.chances(made.histograms)
     np.testing.assert_allclose(found.sum(axis=1), 1)
@@ -40,7 +40,7 @@ def test_chances_follow_the_formula(names, slope):
 
 
 def test_ties_weigh_alike_and_no_order_matters():
-    made, _ = simulated.evidence(1)
+    made, _ = simulated.rankings(1)
     order = np.random.default_rng(3).permutation(len(made.gallery_labels))
     one = chance(PLAIN, made.distances[0], made.gallery_labels)
     other = chance(PLAIN, made.distances[0][order], made.gallery_labels[order])
@@ -53,7 +53,7 @@ def test_codes_that_say_nothing_give_the_shares_of_the_labels():
 
 
 def test_an_archive_with_more_of_a_label_shifts_the_odds_by_that_factor_alone():
-    made, _ = simulated.evidence(1, names=("a", "b"))
+    made, _ = simulated.rankings(1, names=("a", "b"))
     distances, labels = made.distances[0], made.gallery_labels
     again = labels == "b"
     before = chance(PLAIN, distances, labels)

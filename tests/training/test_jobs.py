@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from retrieval.codes import from_files
 from retrieval.codes import model as models
 from retrieval.data.folder import read_folder
 from retrieval.errors import DataError, ModelError, PatientOverlap, SettingError, TrainingError
 from retrieval.evaluation import curves
 from retrieval.evaluation.results import rounded
+from retrieval.reading import decode
 from retrieval.statistics.evidence import Evidence
 from retrieval.training import cross_fitting, jobs
 from retrieval.training.cross_fitting import cross_fit, patient_folds
@@ -76,6 +78,8 @@ def test_each_picture_is_asked_of_the_model_that_never_saw_its_patient(root, job
     pictures = jobs.read_training_set(root, ["train", "val"], quiet)
     fold = patient_folds(pictures, 3, seed=3)
     assert result.overall.queries == len(pictures) and result.protocol == "cross-fitted"
+    test = read_folder(root).split(["test"])
+    test = from_files.read_pixels([test.path(case) for case in test.cases], decode.read)[0]
     values = np.zeros((len(pictures), len(curves.FIGURES) * curves.DEPTH + 1))
     for number in range(3):
         model = models.load(out / f"fold-{number}")
@@ -84,8 +88,13 @@ def test_each_picture_is_asked_of_the_model_that_never_saw_its_patient(root, job
         assert all(model.saw(sha256) for sha256 in pictures.sha256[others])
         bits = np.unpackbits(model.codes(model.encode(pictures.pixels)), axis=1)
         distance = (bits[own, None] != bits[None, others]).sum(axis=2)
-        assert np.array_equal(evidence.distances[np.ix_(own, others)], distance)
-        assert not evidence.allowed[np.ix_(own, own)].any()
+        fitted = evidence.fitted
+        assert np.array_equal(fitted.distances[np.ix_(own, others)], distance)
+        assert fitted.allowed[np.ix_(own, others)].all() and not fitted.allowed[own][:, own].any()
+        queries = bits[own, None]
+        of_test = np.unpackbits(model.codes(model.encode(test)), axis=1)
+        searched = evidence.searched.distances[own][:, evidence.kept_back]
+        assert np.array_equal(searched, (queries != of_test[None]).sum(axis=2))
         values[own, 9] = [
             np.interp(
                 10,
@@ -105,7 +114,8 @@ def test_results_are_stored_and_a_second_run_uses_the_models(root, job, monkeypa
     stored = json.loads((out / cross_fitting.RESULT).read_text())
     assert stored.pop("code")["id"] and stored == rounded(result.json())
     stored = Evidence.load(out / cross_fitting.EVIDENCE)
-    assert np.array_equal(stored.distances, evidence.distances) and stored.bits == 32
+    assert np.array_equal(stored.searched.distances, evidence.searched.distances)
+    assert np.array_equal(stored.kept_back, evidence.kept_back) and stored.searched.bits == 32
     monkeypatch.setattr(cross_fitting, "learn", lambda *_: pytest.fail("trained again"))
     again, _ = cross_fit(root, out, PLAN, splits=["train", "val"], folds=3, progress=quiet)
     assert again.json() == result.json()

@@ -18,12 +18,15 @@ from retrieval.data.folder import read_folder
 from retrieval.errors import ArchiveError, EvaluationError, PatientOverlap
 from retrieval.evaluation import calibrating, jobs, trust
 from retrieval.evaluation.cases import cases_of_archive
-from retrieval.evaluation.rankings import allowed_cases
+from retrieval.evaluation.ranking import Ranked
 from retrieval.reading import decode
-from retrieval.statistics.fitting import fit
+from retrieval.statistics.calibration import abstain, chance
+from retrieval.statistics.fitting import COVERAGE, cross_fitted, fit
+from retrieval.statistics.rankings import mean_nearest
 from retrieval.trust.answer import (
     ARCHIVED,
     FAR,
+    NEAR_FITTED,
     NEAR_TRAINED,
     NO_INFORMATION,
     STRANGE,
@@ -98,21 +101,39 @@ def test_the_calibration_is_what_fit_trust_gives(world):
     assert stored.slope == pytest.approx(calibration.slope, abs=1e-3)
 
 
-def test_the_gallery_of_a_fit_is_what_is_neither_val_nor_test(world, monkeypatch):
+def test_a_fit_searches_the_whole_archive_without_the_own_patient(world, monkeypatch):
     seen = []
-    keep = trust.evidence_of
-    monkeypatch.setattr(trust, "evidence_of", lambda *sides: (seen.append(sides), keep(*sides))[1])
-    calibrating.fit_trust(open_archive(world / "archive"), str(world / "archive"), progress=quiet)
-    gallery, queries = seen[0]
-    assert set(gallery.splits.tolist()) == {"train"} and set(queries.splits.tolist()) == {"val"}
+    keep = calibrating.fit
+    monkeypatch.setattr(calibrating, "fit", lambda *made: (seen.append(made[0]), keep(*made))[1])
+    archive = open_archive(world / "archive")
+    calibrating.fit_trust(archive, str(world / "archive"), progress=quiet)
+    cases = cases_of_archive(archive, archive.model())
+    evidence = seen[0]
+    queries = cases.take(cases.splits == "val")
+    np.testing.assert_array_equal(
+        evidence.searched.allowed, cases.patients != queries.patients[:, None]
+    )
+    np.testing.assert_array_equal(evidence.kept_back, cases.splits == "test")
+    assert evidence.fitted.fewest == 48 + 22  # train, and the other patients of val
+
+
+def test_the_stated_share_is_answered_when_the_whole_archive_is_searched(world):
+    """And one query in a hundred is novel: of 24, at most one."""
+    archive = open_archive(world / "calibrated")
+    cases, calibration = cases_of_archive(archive, archive.model()), archive.calibration
+    queries = cases.take(cases.splits == "val")
+    searched = calibrating.evidence_of(cases, queries).searched
+    largest = calibration.chances(searched.histograms).max(axis=1)
+    assert COVERAGE <= (largest >= calibration.threshold).mean() < COVERAGE + 2 / 24
+    nearest = mean_nearest(searched.histograms)
+    assert sum(calibration.is_novel(one) for one in nearest) <= 1
 
 
 def test_evidence_leaves_out_the_own_patient_and_picture(world):
     archive = open_archive(world / "archive")
     cases = cases_of_archive(archive, archive.model())
-    evidence = trust.evidence_of(cases, cases)
+    evidence = calibrating.evidence_of(cases, cases).searched
     bits = np.unpackbits(np.asarray(archive.codes), axis=1).astype(int)
-    assert evidence.distances.dtype == np.uint16
     for query in range(0, len(cases), 7):
         expected = np.abs(bits - bits[query]).sum(axis=1)
         np.testing.assert_array_equal(evidence.distances[query], expected)
@@ -120,8 +141,6 @@ def test_evidence_leaves_out_the_own_patient_and_picture(world):
             evidence.allowed[query], cases.patients != cases.patients[query]
         )
     assert evidence.pictures[0] == cases.sha256[0][:16]
-    kept = np.stack(list(allowed_cases(cases, cases, without=())))
-    assert kept.all()
 
 
 @pytest.mark.parametrize(
@@ -135,7 +154,9 @@ def test_a_fit_sees_neither_test_nor_training_pictures(world, splits, sentence):
             calibrating.fit_trust(archive, str(queries), splits=splits, progress=quiet)
 
 
-@pytest.mark.parametrize(("split", "sentence"), [("test", "test split"), ("train", "both among")])
+@pytest.mark.parametrize(
+    ("split", "sentence"), [("test", "test split"), ("train", "was trained on")]
+)
 @pytest.mark.parametrize("same", ["picture", "patient"])
 def test_a_fit_knows_pictures_and_patients_by_whatever_split_they_are_called(
     world, tmp_path, split, sentence, same
@@ -159,7 +180,7 @@ def test_a_fit_knows_pictures_and_patients_by_whatever_split_they_are_called(
         calibrating.fit_trust(
             open_archive(world / "archive"), str(tmp_path / "folder"), progress=quiet
         )
-    assert isinstance(caught.value, PatientOverlap) == (split == "train")
+    assert isinstance(caught.value, PatientOverlap) == ((split, same) == ("train", "patient"))
 
 
 def test_a_new_scan_gets_the_chances_of_the_whole_archive(own, tmp_path):
@@ -333,15 +354,18 @@ def evaluated(archive, queries, **options):
 
 
 def test_evaluate_gains_trust(world):
-    result = evaluated(world / "calibrated", world / "folder")
-    _, figures = calibrating.fit_trust(
-        open_archive(world / "archive"), str(world / "folder"), progress=quiet
-    )
-    assert open_archive(world / "calibrated").calibration.informative
-    assert result.json()["trust"] == figures.json()  # cross-validated, as the fit saw them
-    p_at_10 = result.json()["trust"]["risk_coverage"][0]["p_at_10"]
+    """Queries that the calibration was fitted on are measured by cross-validation."""
+    result = evaluated(world / "calibrated", world / "archive")
+    archive = open_archive(world / "calibrated")
+    cases = cases_of_archive(archive, archive.model())
+    gallery, queries = (cases.take(cases.splits == split) for split in ("train", "val"))
+    rankings = Ranked.of(gallery, queries).rankings
+    assert archive.calibration.informative
+    by_hand = trust.summed_up(rankings, cross_fitted(rankings), 24).json()
+    assert result.json()["trust"] == by_hand
+    p_at_10 = by_hand["risk_coverage"][0]["p_at_10"]
     assert p_at_10 == pytest.approx(result.overall.at_k["precision"][0, 9])
-    plain = evaluated(world / "archive", world / "folder")
+    plain = evaluated(world / "archive", world / "archive")
     assert "trust" not in plain.json()
     assert {**result.json(), "trust": None} == {**plain.json(), "trust": None}
 
@@ -354,6 +378,34 @@ def test_trust_counts_queries_that_neither_model_nor_fit_saw(world):
     )
     assert mixed.overall.queries == 96 and mixed.seen == 48
     assert (mixed.trust.queries, mixed.trust.refitted) == (48, 24)
+
+
+def test_other_slices_of_fitted_patients_are_not_measured_as_new(own, world):
+    """Fitted on 12 of the 24 pictures, one a patient; it knows the other 12 by their group."""
+    cases = cases_of_archive(own, own.model())
+    one_each = dict(zip(cases.patients.tolist(), cases.sha256.tolist(), strict=True))
+    half = replace(own.calibration, pictures=tuple(sha256[:16] for sha256 in one_each.values()))
+    older = replace(half, groups=())  # as in files of before groups were kept
+    for calibration, refitted in ((half, 24), (older, 12)):
+        archive = indexing.calibrate(own.folder, calibration)
+        assert evaluated(archive.folder, world / "archive").trust.refitted == refitted
+
+
+def test_a_near_copy_of_a_slice_of_a_fitted_patient_gets_no_chance(own):
+    """An upload has no patient, but nearly the code of a case of one."""
+    splits = own.catalogue.column("split")
+    calibration = replace(own.calibration, pictures=())
+    archive = indexing.calibrate(own.folder, calibration)
+    trained = np.array([own.model().saw(one) for one in own.catalogue.column("sha256").tolist()])
+    for split, reason in (("val", NEAR_FITTED), ("test", "")):
+        row = np.flatnonzero(splits == split)[0]
+        distance = np.full(len(own), 16)
+        distance[row] = 1
+        assert not trained[row]
+        assert withheld(archive, archive.model(), distance, "f" * 64) == reason
+    older = indexing.calibrate(own.folder, replace(calibration, groups=()))
+    distance = np.where(splits == "val", 1, 16)
+    assert withheld(older, older.model(), distance, "f" * 64) == ""
 
 
 def test_too_few_fitted_queries_are_left_out(world, tmp_path):
@@ -373,7 +425,7 @@ def test_no_trust_where_it_has_no_meaning(world):
 
 
 def test_the_command_line_prints_what_the_calibration_amounts_to(world, tmp_path, capsys):
-    arguments = [str(world / "archive"), "--queries", str(world / "folder")]
+    arguments = [str(world / "archive"), "--queries", str(world / "archive")]
     assert main(["calibrate", *arguments, "--out", str(tmp_path / "made")]) == 0
     said = capsys.readouterr().out
     assert "is calibrated on 24 queries of 12 patients" in said
@@ -384,19 +436,24 @@ def test_the_command_line_prints_what_the_calibration_amounts_to(world, tmp_path
     assert json.loads((tmp_path / "out.json").read_text())["trust"]["queries"] == 24
 
 
-def test_a_shipped_archive_with_signal_and_one_without():
-    """On the val split; the paper's network gives the shares, and answers nobody."""
+def test_the_shipped_calibration_is_what_its_archive_gives():
+    """Of the X-rays, on their val split; four fifths of it are answered, as a search would be."""
     name = "pneumonia-xray"
-    calibration, figures = calibrating.fit_trust(open_archive(name), name, progress=quiet)
+    archive = open_archive(name)
+    calibration, figures = calibrating.fit_trust(archive, name, progress=quiet)
     scores = {name: values[0] for name, values in figures.scores.items()}
     assert calibration.informative and figures.queries == 484
     assert scores["log_loss"] < scores["log_loss_of_shares"] - 0.1
     assert figures.gain[1] > 0
-    stored = open_archive(name).calibration
-    assert stored.json() == calibration.json()
-    name = "covid-ct-paper"
-    calibration, _ = calibrating.fit_trust(open_archive(name), name, progress=quiet)
-    assert not calibration.informative and calibration.slope == 0
+    assert archive.calibration.json() == calibration.json()
+    cases = cases_of_archive(archive, archive.model())
+    answered = []
+    for row in np.flatnonzero(cases.splits == "val"):
+        others = cases.patients != cases.patients[row]
+        distance = hamming.distances(cases.codes[others], cases.codes[[row]])[0]
+        chances = chance(calibration, distance, cases.labels[others])
+        answered.append(not abstain(calibration, chances))
+    assert np.mean(answered) == pytest.approx(COVERAGE, abs=0.005)
 
 
 def test_evidence_of_cross_fitting_calibrates_too(world, tmp_path):
@@ -405,7 +462,7 @@ def test_evidence_of_cross_fitting_calibrates_too(world, tmp_path):
     cases = cases_of_archive(archive, archive.model())
     fitting = cases.take(archive.model().saw_each(cases.sha256))
     test = cases.take(cases.splits == "test")
-    evidence = trust.evidence_of(fitting, fitting)
+    evidence = calibrating.evidence_of(cases, fitting)
     evidence.save(tmp_path / "evidence.npz")
     options = {"evidence": tmp_path / "evidence.npz", "progress": quiet}
     made, _ = calibrating.calibrate(str(world / "archive"), None, out=tmp_path / "made", **options)
@@ -413,11 +470,11 @@ def test_evidence_of_cross_fitting_calibrates_too(world, tmp_path):
     replace(evidence, recipe="another").save(tmp_path / "evidence.npz")
     with pytest.raises(EvaluationError, match="trained in another way"):
         calibrating.calibrate(str(world / "archive"), None, out=tmp_path / "other", **options)
-    trust.evidence_of(fitting, test).save(tmp_path / "evidence.npz")
+    calibrating.evidence_of(fitting, test).save(tmp_path / "evidence.npz")
     with pytest.raises(EvaluationError, match="comes from the archive's test split"):
         calibrating.calibrate(str(world / "archive"), None, out=tmp_path / "other", **options)
     unseen = cases.take(cases.splits != "test")
-    trust.evidence_of(unseen, unseen).save(tmp_path / "evidence.npz")
+    calibrating.evidence_of(unseen, unseen).save(tmp_path / "evidence.npz")
     with pytest.raises(EvaluationError, match="was not trained on all"):
         calibrating.calibrate(str(world / "archive"), None, out=tmp_path / "other", **options)
     (tmp_path / "evidence.npz").write_bytes(b"nothing")

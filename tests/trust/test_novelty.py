@@ -10,7 +10,7 @@ from retrieval.__main__ import main
 from retrieval.archives.archive import open_archive
 from retrieval.reading import decode
 from retrieval.statistics.calibration import NOVEL
-from retrieval.statistics.evidence import NEIGHBOURS
+from retrieval.statistics.rankings import NEIGHBOURS
 from retrieval.trust.novelty import NoveltyDetector, _own_distances
 
 

@@ -17,6 +17,8 @@ SEEN = {
     "and no chance is shown.",
     answer.NEAR_TRAINED: "A picture that the model was trained on has nearly this code. It may be "
     "a copy of this one; the ranking would then flatter, so no chance is shown.",
+    answer.NEAR_FITTED: "A picture of this patient, or one of nearly this code, was used to fit "
+    "the chances of this archive. They would flatter, so none is shown.",
 }
 
 

@@ -20,7 +20,7 @@ from retrieval.codes.model import Model
 from retrieval.data.folder import Folder
 from retrieval.evaluation import cases, protocols
 from retrieval.evaluation.cases import Cases
-from retrieval.evaluation.rankings import precision_at
+from retrieval.evaluation.ranking import Ranked
 from retrieval.imaging.disturbances import Disturbance
 from retrieval.reading import decode
 from retrieval.statistics.intervals import balanced_interval, figure, interval_of
@@ -113,7 +113,8 @@ def audit(
     queries = cases.cases_of_folder(folder, model, bits, read=read, progress=progress)
     gallery = protocols.gallery_for(archive, model, queries, protocol=PROTOCOL, bits=bits)
     features = encode_changed(folder, model, changes, read, progress)
-    precision, chance = precision_at(gallery, queries, DEPTH)
+    rankings = Ranked.of(gallery, queries).rankings
+    precision, chance = rankings.precision(DEPTH), rankings.chance
     effects = {
         name: _effect(
             change.description, gallery, queries, precision, model.codes(features[name], bits)
@@ -162,7 +163,7 @@ def overlap_at(gallery: Codes, one: Codes, other: Codes, k: int = DEPTH) -> Floa
 def _effect(
     description: str, gallery: Cases, queries: Cases, unchanged: Floats, codes: Codes
 ) -> Effect:
-    precision, _ = precision_at(gallery, replace(queries, codes=codes), DEPTH)
+    precision = Ranked.of(gallery, replace(queries, codes=codes)).rankings.precision(DEPTH)
     overlap = overlap_at(gallery.codes, codes, queries.codes)
     patients = queries.patients
     return Effect(

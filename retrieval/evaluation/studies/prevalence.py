@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.evaluation.cases import Cases
-from retrieval.evaluation.rankings import rankings
+from retrieval.evaluation.ranking import Ranked
 from retrieval.statistics.intervals import bootstrap_interval, figure
 from retrieval.statistics.precision import Counts, Floats
 from retrieval.storage import Json
@@ -43,7 +43,7 @@ class Prevalence:
 
 def measure(gallery: Cases, queries: Cases, shares: Sequence[float] = SHARES) -> Prevalence:
     """What `queries` would find in a gallery with other shares of their finding."""
-    found = list(rankings(gallery, queries))
+    found = Ranked.of(gallery, queries).rankings.counts
     rows = [[at_share(*counts, share) for share in shares] for counts in found]
     own = [at_share(*counts, counts[1].sum() / counts[0].sum()) for counts in found]
     return Prevalence(tuple(shares), np.array(rows), np.array(own), queries.patients)
@@ -52,7 +52,7 @@ def measure(gallery: Cases, queries: Cases, shares: Sequence[float] = SHARES) ->
 def at_share(totals: Counts, relevant: Counts, share: float, k: int = DEPTH) -> float:
     """Expected P@k if `share` of an archive of this size were relevant; 0 without a relevant case.
 
-    totals, relevant : as `metrics.tie_groups` gives them, nearest first.
+    totals, relevant : as `tie_groups` gives them, nearest first.
     """
     others = totals - relevant
     if not relevant.sum() or not others.sum():

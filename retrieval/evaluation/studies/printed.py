@@ -20,6 +20,7 @@ from retrieval.errors import EvaluationError
 from retrieval.evaluation import curves
 from retrieval.evaluation.cases import Cases, cases_of_archive
 from retrieval.evaluation.curves import DEPTH, FIGURES
+from retrieval.evaluation.ranking import Ranked
 from retrieval.statistics.precision import Floats
 from retrieval.storage import Json
 
@@ -66,7 +67,7 @@ def _rows(cases: Cases, order: npt.NDArray[np.intp], printed: Sequence[Json], k:
     """One row for each legible query: its figures at k and what the paper prints of it."""
     legible = [row for row in printed if row["query"] is not None]
     asked = cases.take(order[[row["query"] - 1 for row in legible]])
-    values, _ = curves.figures_of_queries(cases, asked, keep_own=True)
+    values = _figures(cases, asked)
     return [
         {
             "query": row["query"],
@@ -84,9 +85,12 @@ def _means(
     """Mean figures (DEPTH,) over the queries with these numbers; None is illegible."""
     asked = np.zeros(len(cases), dtype=bool)
     asked[[order[number - 1] for number in numbers if number is not None]] = True
-    values, _ = curves.figures_of_queries(cases, cases.take(asked), keep_own=True)
-    mean = values.mean(axis=0)
+    mean = _figures(cases, cases.take(asked)).mean(axis=0)
     return {name: mean[place * DEPTH :][:DEPTH] for place, name in enumerate(FIGURES)}
+
+
+def _figures(cases: Cases, asked: Cases) -> Floats:
+    return curves.figures_of_queries(Ranked.of(cases, asked, without=()).rankings)
 
 
 def _at(means: dict[str, Floats], k: int) -> Json:

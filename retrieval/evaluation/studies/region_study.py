@@ -15,7 +15,8 @@ from retrieval.codes.from_files import Progress, Reader, read_one
 from retrieval.codes.model import ID_LENGTH, Model
 from retrieval.data.folder import Case, Folder
 from retrieval.errors import DataError, SearchError
-from retrieval.evaluation import cases, protocols, rankings
+from retrieval.evaluation import cases, protocols
+from retrieval.evaluation.ranking import Ranked
 from retrieval.imaging.regions import Region
 from retrieval.statistics.intervals import bootstrap_interval, figure
 from retrieval.statistics.precision import Floats
@@ -92,15 +93,15 @@ def measure(
     whole, region = (model.codes(side) for side in np.stack(features, axis=1))
     asked = cases.describe(Folder(folder.root, tuple(chosen)), whole, checksums)
     gallery = protocols.gallery_for(archive, model, asked, "official")
-    before, chance = rankings.precision_at(gallery, asked, DEPTH)
-    after, _ = rankings.precision_at(gallery, replace(asked, codes=region), DEPTH)
+    before = Ranked.of(gallery, asked).rankings
+    after = Ranked.of(gallery, replace(asked, codes=region)).rankings
     return RegionStudy(
         archive_id=archive.id,
         archive_count=len(gallery),
         model_id=model.id,
         bits=archive.bits,
-        whole=before,
-        region=after,
-        chance=float(chance.mean()),
+        whole=before.precision(DEPTH),
+        region=after.precision(DEPTH),
+        chance=float(before.chance.mean()),
         patients=asked.patients,
     )

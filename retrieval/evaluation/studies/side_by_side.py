@@ -10,8 +10,9 @@ import numpy.typing as npt
 from retrieval.archives.archive import Archive
 from retrieval.codes.from_files import Progress
 from retrieval.errors import EvaluationError
-from retrieval.evaluation import curves, protocols
+from retrieval.evaluation import protocols
 from retrieval.evaluation.cases import Cases, cases_of_archive
+from retrieval.evaluation.ranking import EXCLUDED_FIELDS, Ranked
 from retrieval.statistics.intervals import figure, paired_difference
 from retrieval.statistics.precision import Floats
 from retrieval.storage import Json
@@ -82,10 +83,12 @@ def _asked(archive: Archive, protocol: str) -> tuple[Cases, Cases]:
 
 def _precision(gallery: Cases, queries: Cases, protocol: str, progress: Progress | None) -> Floats:
     """P@k of every query at the depths: (queries, depths)."""
-    values, _ = curves.figures_of_queries(
-        gallery, queries, keep_own=protocol == "paper", progress=progress
-    )
-    return values[:, [k - 1 for k in DEPTHS]]  # precision comes first
+    without = () if protocol == "paper" else EXCLUDED_FIELDS
+    rankings = Ranked.of(gallery, queries, without=without).rankings
+    values = np.stack([rankings.precision(k) for k in DEPTHS], axis=1)
+    if progress:
+        progress(len(queries), len(queries))
+    return values
 
 
 def _half(progress: Progress | None, number: int) -> Progress | None:

@@ -8,22 +8,19 @@ cannot be read from it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from retrieval.codes.hashing import Codes
 from retrieval.evaluation.cases import Cases, Strings, divided
-from retrieval.evaluation.rankings import EXCLUDED_FIELDS, precision_at, rankings
+from retrieval.evaluation.ranking import EXCLUDED_FIELDS, Ranked
 from retrieval.statistics.intervals import bootstrap_interval, figure, interval_of
 from retrieval.statistics.precision import Floats, expected_hits
+from retrieval.statistics.rankings import Rankings
 from retrieval.storage import Json
 
 RANK = 10
-
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,28 +94,18 @@ class Similarity:
         }
 
 
-def measure(gallery: Cases, queries: Cases, *, protocol: str) -> Similarity:
-    """The figures beside an evaluation of `queries` against `gallery`.
+def measure(ranked: Ranked, everything: Ranked) -> Similarity:
+    """The figures beside an evaluation, from what `ranked_by_protocol` gives.
 
     Ties follow the ranking that the protocol makes, and subtypes leave out the
-    query's own patient. Distinct codes and own patients are those of the archive
-    alone; under the official protocol, whose gallery has no slice of the queries'
-    patients, they are those of queries and gallery together, and only the queries ask.
+    query's own patient. Distinct codes and own patients are those of `everything`.
     """
-    both = queries.joined(gallery)
-    official = protocol == "official"
-    pool = both if official else gallery
-    finer = divided(both.labels, both.subtypes)
     return Similarity(
-        cases=len(pool),
-        distinct=distinct_share(pool.codes),
-        ties=ties_at_rank(gallery, queries, without=() if protocol == "paper" else EXCLUDED_FIELDS),
-        own_patient=own_patient_recall(
-            pool, np.arange(len(pool)) < (len(queries) if official else len(pool))
-        ),
-        subtypes=subtype_precision(
-            gallery.take(finer[len(queries) :]), queries.take(finer[: len(queries)])
-        ),
+        cases=len(everything.cases),
+        distinct=distinct_share(everything.cases.codes),
+        ties=ties_at_rank(ranked.rankings),
+        own_patient=own_patient_recall(everything),
+        subtypes=subtype_precision(ranked),
     )
 
 
@@ -127,63 +114,60 @@ def distinct_share(codes: Codes) -> float:
     return len(np.unique(codes, axis=0)) / len(codes)
 
 
-def ties_at_rank(
-    gallery: Cases, queries: Cases, *, without: Sequence[str] = EXCLUDED_FIELDS
-) -> Ties:
+def ties_at_rank(rankings: Rankings) -> Ties:
     """How many cases share the distance of rank 10 and do not fit among the first 10.
 
     With t cases at that distance and b nearer ones, b + t - 10 do not fit: a plain
     count, with nothing drawn. An archive of fewer than 10 cases cuts no tie.
-    `without` as in `evaluation.rankings`.
     """
-    beyond = np.zeros(len(queries))
-    for number, (totals, _) in enumerate(rankings(gallery, queries, without=without)):
+    beyond = np.zeros(len(rankings))
+    for number, (totals, _) in enumerate(rankings.counts):
         ends = np.cumsum(totals)
         last = min(int(np.searchsorted(ends, RANK)), len(ends) - 1)
         beyond[number] = max(int(ends[last]) - RANK, 0)
-    figures = bootstrap_interval(np.stack([beyond, beyond > 0], axis=1), queries.patients)
-    return Ties(len(queries), *np.stack(figures, axis=1))
+    figures = bootstrap_interval(np.stack([beyond, beyond > 0], axis=1), rankings.patients)
+    return Ties(len(rankings), figures[:, 0], figures[:, 1])
 
 
-def own_patient_recall(cases: Cases, asked: Mask) -> OwnPatient | None:
-    """Recall at 10 of a case's own patient among all cases, expected over ties.
+def own_patient_recall(everything: Ranked) -> OwnPatient | None:
+    """Recall at 10 of a query's own patient among all cases, expected over ties.
 
-    Found among the first 10 / min(10, other slices), over the cases where `asked`
-    (n,) holds and whose patient has another picture; None if there is none. The
-    picture itself, and a copy of it, is not ranked.
+    Found among the first 10 / min(10, other slices), over the queries whose patient has
+    another picture; None if there is none. The picture itself, and a copy of it, is not ranked.
     """
-    queries = cases.take(asked & np.isin(cases.patients, _with_several_pictures(cases)))
-    if not len(queries):
+    several = np.isin(everything.queries.patients, _with_several_pictures(everything.cases))
+    if not several.any():
         return None
-    counts = rankings(cases, queries, relevant="patients", without=("sha256",))
+    rankings = replace(everything.take(several), without=("sha256",)).by("patients")
     recall = [
-        expected_hits(totals, own, RANK)[-1] / min(RANK, int(own.sum())) for totals, own in counts
+        expected_hits(totals, own, RANK)[-1] / min(RANK, int(own.sum()))
+        for totals, own in rankings.counts
     ]
-    return OwnPatient(len(queries), interval_of(np.array(recall), queries.patients))
+    return OwnPatient(len(rankings), interval_of(np.array(recall), rankings.patients))
 
 
-def subtype_precision(gallery: Cases, queries: Cases) -> Subtypes | None:
-    """P@10 of the cases' subtypes among cases that all have one, such as bacteria and virus.
+def subtype_precision(ranked: Ranked) -> Subtypes | None:
+    """P@10 of the subtypes of labels that have several, such as bacteria and virus.
 
-    The query's own patient and picture are left out. A query is not asked if
-    nothing else is left; None if no query is.
+    Among the cases that have one too; the query's own patient and picture are left out. A
+    query is not asked if nothing else is left; None if no query is.
     """
-    queries = queries.take(_has_strangers(gallery, queries))
-    if not len(queries):
+    both = ranked.queries.joined(ranked.cases)
+    finer = divided(both.labels, both.subtypes)
+    some = ranked.take(finer[: len(ranked.queries)], finer[len(ranked.queries) :])
+    some = replace(some, without=EXCLUDED_FIELDS)
+    some = some.take(some.allowed.any(axis=1))
+    if not len(some.queries):
         return None
-    values, chance = precision_at(gallery, queries, RANK, relevant="subtypes")
-    return Subtypes(len(queries), interval_of(values, queries.patients), float(chance.mean()))
+    rankings = some.by("subtypes")
+    return Subtypes(
+        len(rankings),
+        interval_of(rankings.precision(RANK), rankings.patients),
+        float(rankings.chance.mean()),
+    )
 
 
 def _with_several_pictures(cases: Cases) -> Strings:
     pairs = np.unique(np.stack([cases.patients, cases.sha256], axis=1), axis=0)
     patients, pictures = np.unique(pairs[:, 0], return_counts=True)
     return patients[pictures > 1]
-
-
-def _has_strangers(gallery: Cases, queries: Cases) -> Mask:
-    found = [
-        ((gallery.patients != patient) & (gallery.sha256 != sha256)).any()
-        for patient, sha256 in zip(queries.patients, queries.sha256, strict=True)
-    ]
-    return np.array(found, dtype=bool)

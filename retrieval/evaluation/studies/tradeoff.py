@@ -14,8 +14,9 @@ from retrieval.archives.archive import Archive
 from retrieval.codes import hashing
 from retrieval.codes.model import Model
 from retrieval.errors import EvaluationError, SettingError
-from retrieval.evaluation import protocols, rankings
+from retrieval.evaluation import protocols
 from retrieval.evaluation.cases import cases_of_archive
+from retrieval.evaluation.ranking import ranked_by_protocol
 from retrieval.evaluation.studies import similarity
 from retrieval.evaluation.studies.similarity import Similarity
 from retrieval.statistics.intervals import figure, interval_of
@@ -98,11 +99,11 @@ def measure(archive: Archive, model: Model, split: str, bits: int = BITS) -> Tra
         chosen = np.concatenate([learned[:count], kept[: bits - count]])
         coded = replace(cases, codes=_codes(archive, model, chosen))
         queries, gallery = coded.take(asked), coded.take(allowed)
-        values, by_chance = rankings.precision_at(gallery, queries, RANK)
-        interval = interval_of(values, queries.patients)
-        alike = similarity.measure(gallery, queries, protocol="official")
-        points.append(Point(count, interval, alike))
-        chance = float(by_chance.mean())
+        ranked, everything = ranked_by_protocol(gallery, queries, "official")
+        precision = ranked.rankings.precision(RANK)
+        interval = interval_of(precision, queries.patients)
+        points.append(Point(count, interval, similarity.measure(ranked, everything)))
+        chance = float(ranked.rankings.chance.mean())
     return Tradeoff(
         archive=archive,
         split=split,

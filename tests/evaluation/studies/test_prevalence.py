@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from retrieval.evaluation import rankings
 from retrieval.evaluation.cases import cases_of_archive
+from retrieval.evaluation.ranking import Ranked
 from retrieval.evaluation.studies import prevalence
 from retrieval.evaluation.studies.prevalence import at_share
 from retrieval.statistics.precision import expected_hits, tie_groups
@@ -55,7 +55,7 @@ def test_measured_on_an_archive(archive, model):
     queries = cases.take(cases.splits == "test")
     gallery = cases.take(cases.splits == "train")
     found = prevalence.measure(gallery, queries)
-    wanted, _ = rankings.precision_at(gallery, queries, 10)
+    wanted = Ranked.of(gallery, queries).rankings.precision(10)
     np.testing.assert_allclose(found.as_it_is, wanted)
     assert list(found.json()) == ["as it is", "0.5", "0.2", "0.05", "0.01"]
     assert (np.diff(found.precision, axis=1) <= 1e-12).all()  # rarer is harder

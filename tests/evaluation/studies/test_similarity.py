@@ -9,6 +9,7 @@ import pytest
 
 from retrieval.evaluation.cases import Cases, cases_of_archive, cases_of_folder
 from retrieval.evaluation.protocols import gallery_for
+from retrieval.evaluation.ranking import Ranked, ranked_by_protocol
 from retrieval.evaluation.studies import similarity
 
 
@@ -49,6 +50,10 @@ def expected_found(pool, query, hit, k=10):
     return sum(sure) + (min(k, len(ranked)) - len(sure)) * sum(tied) / len(tied)
 
 
+def ties_of(gallery, queries):
+    return similarity.ties_at_rank(Ranked.of(gallery, queries).rankings)
+
+
 def test_distinct_share():
     assert similarity.distinct_share(np.array([[1, 2], [1, 2], [2, 1], [1, 3]], np.uint8)) == 0.75
     assert similarity.distinct_share(np.zeros((8, 2), np.uint8)) == 1 / 8
@@ -57,17 +62,17 @@ def test_distinct_share():
 def test_ties_are_counted_as_one_would_by_hand():
     # distances from 0: five times 0, four times 1, three times 2; rank 10 is the first at 2
     gallery = cases([0] * 5 + [1] * 4 + [3] * 3, [f"g{i}" for i in range(12)])
-    ties = similarity.ties_at_rank(gallery, cases([0], ["q"], sha256=["q"]))
+    ties = ties_of(gallery, cases([0], ["q"], sha256=["q"]))
     assert ties.beyond.tolist() == [2, 2, 2] and ties.cut.tolist() == [1, 1, 1]
     exact = gallery.take(np.arange(12) < 10)
-    ties = similarity.ties_at_rank(exact, cases([0], ["q"], sha256=["q"]))
+    ties = ties_of(exact, cases([0], ["q"], sha256=["q"]))
     assert ties.beyond[0] == 0 and ties.cut[0] == 0
     few = gallery.take(np.arange(12) < 4)
-    assert similarity.ties_at_rank(few, cases([0], ["q"], sha256=["q"])).beyond[0] == 0
+    assert ties_of(few, cases([0], ["q"], sha256=["q"])).beyond[0] == 0
 
 
 def test_ties_against_sorted_distances(drawn):
-    found = similarity.ties_at_rank(drawn, drawn)
+    found = ties_of(drawn, drawn)
     beyond = []
     for row in range(len(drawn)):
         ranked = sorted(
@@ -82,7 +87,7 @@ def test_ties_against_sorted_distances(drawn):
 
 
 def test_own_patient_recall_against_one_by_one(drawn):
-    found = similarity.own_patient_recall(drawn, np.ones(40, dtype=bool))
+    found = similarity.own_patient_recall(Ranked.of(drawn, drawn))
     values = []
     for row in range(40):
         others = drawn.take(np.arange(40) != row)
@@ -98,27 +103,27 @@ def test_own_patient_recall_against_one_by_one(drawn):
 def test_own_patient_recall_is_the_mean_over_all_orders_of_a_tie():
     """Eleven cases tie for the last place: try each of them there."""
     pool = cases([0] + [0] * 9 + [1] * 3, ["p", *(f"g{i}" for i in range(9)), "p", "x", "y"])
-    found = similarity.own_patient_recall(pool, np.arange(13) == 0)
+    found = similarity.own_patient_recall(Ranked.of(pool, pool.take(np.arange(13) == 0)))
     orders = list(permutations(["p", "x", "y"]))
     assert found.recall[0] == pytest.approx(np.mean([order[0] == "p" for order in orders]))
 
 
 def test_recall_of_many_slices_divides_by_ten():
     pool = cases([0] * 13 + [255] * 5, ["p"] * 13 + [f"g{i}" for i in range(5)])
-    found = similarity.own_patient_recall(pool, np.ones(18, dtype=bool))
+    found = similarity.own_patient_recall(Ranked.of(pool, pool))
     assert found.queries == 13 and found.recall.tolist() == [1, 1, 1]
 
 
 def test_a_copy_of_the_picture_is_no_other_slice():
     pool = cases([0, 0, 1], ["p", "p", "q"], sha256=["same", "same", "other"])
-    assert similarity.own_patient_recall(pool, np.ones(3, dtype=bool)) is None
+    assert similarity.own_patient_recall(Ranked.of(pool, pool)) is None
 
 
 def test_subtypes_against_one_by_one(drawn):
     mask = similarity.divided(drawn.labels, drawn.subtypes)
     assert mask.tolist() == (drawn.labels == "sick").tolist()
     inside = drawn.take(mask)
-    found = similarity.subtype_precision(inside, inside)
+    found = similarity.subtype_precision(Ranked.of(drawn, drawn))
     values, chance = [], []
     for row in range(len(inside)):
         others = inside.take(inside.patients != inside.patients[row])
@@ -132,16 +137,15 @@ def test_subtypes_against_one_by_one(drawn):
 
 def test_subtypes_without_strangers_are_not_asked():
     lone = cases([0, 1], ["p", "p"], subtypes=["x", "y"])
-    assert similarity.subtype_precision(lone, lone) is None
+    assert similarity.subtype_precision(Ranked.of(lone, lone)) is None
     assert not similarity.divided(lone.labels, np.array(["", ""])).any()
 
 
 def test_class_codes_carry_no_similarity(drawn):
     """One word for each class: every query is answered rightly, and nothing else is known."""
     words = np.where(drawn.labels == "sick", 0, 255).astype(np.uint8)[:, None]
-    found = similarity.measure(
-        replace(drawn, codes=words), replace(drawn, codes=words), protocol="own-patient-out"
-    )
+    alone = replace(drawn, codes=words)
+    found = similarity.measure(*ranked_by_protocol(alone, alone, "own-patient-out"))
     assert found.distinct == 2 / 40 and found.ties.beyond[0] > 9
     assert found.subtypes.precision[0] == pytest.approx(found.subtypes.chance)
 
@@ -149,9 +153,9 @@ def test_class_codes_carry_no_similarity(drawn):
 def test_the_official_protocol_asks_only_the_queries(archive, folder, model):
     queries = cases_of_folder(folder.split(["test"]), model)
     gallery = gallery_for(archive, model, queries, protocol="official")
-    found = similarity.measure(gallery, queries, protocol="official")
+    found = similarity.measure(*ranked_by_protocol(gallery, queries, "official"))
     assert found.cases == 24 and found.own_patient.queries == len(queries) == 4
     stored = cases_of_archive(archive, model)
-    whole = similarity.measure(stored, queries, protocol="own-patient-out")
+    whole = similarity.measure(*ranked_by_protocol(stored, queries, "own-patient-out"))
     assert whole.cases == 24 and whole.own_patient.queries == 24
     assert whole.subtypes is None and json.loads(json.dumps(whole.json()))["subtypes"] is None

@@ -8,8 +8,9 @@ import pytest
 from retrieval.__main__ import main
 from retrieval.archives.archive import open_archive
 from retrieval.errors import EvaluationError
-from retrieval.evaluation import protocols, rankings
+from retrieval.evaluation import protocols
 from retrieval.evaluation.cases import cases_of_archive
+from retrieval.evaluation.ranking import Ranked
 from retrieval.evaluation.studies import tradeoff
 
 
@@ -48,7 +49,7 @@ def test_all_bits_of_the_model_lie_on_the_curve(archive):
     cases = cases_of_archive(archive, model, 32)
     queries = cases.take(cases.splits == "val")
     gallery = cases.take(protocols.gallery_rows(cases, queries))
-    wanted, _ = rankings.precision_at(gallery, queries, 10)
+    wanted = Ranked.of(gallery, queries).rankings.precision(10)
     middle = tradeoff.measure(archive, model, "val", bits=32).points[1]
     assert middle.learned == 8  # of 32 bits of the shipped order, one in four is learned
     assert middle.precision[0] == pytest.approx(wanted.mean())
