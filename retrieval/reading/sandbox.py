@@ -14,7 +14,7 @@ import threading
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import IO, Any, BinaryIO, Self
 
 from retrieval.errors import (
     ScanError,
@@ -46,7 +46,7 @@ class Decoder:
         return self._child.pid if self._child else None
 
     def decode(self, data: bytes, *, frame: int | None = None) -> Scan:
-        """`scans.decode` in the child: the same Scan, the same errors."""
+        """`decode.decode` in the child: the same Scan, the same errors."""
         return wire.scan_of(*self._answer({"frame": None if frame is None else int(frame)}, data))
 
     def describe(self, data: bytes) -> Place | None:
@@ -58,11 +58,11 @@ class Decoder:
             return None
 
     def read(self, path: Path) -> Scan:
-        """`scans.read` in the child; the message of an error starts with the file's name."""
+        """`decode.read` in the child; the message of an error starts with the file's name."""
         return decode.read(path, decode=self.decode)
 
     def inspect(self, path: Path) -> dict[str, Any]:
-        """`scans.inspect` in the child."""
+        """`decode.inspect` in the child."""
         return decode.inspect(path, decode=self.decode)
 
     def close(self) -> None:
@@ -79,7 +79,7 @@ class Decoder:
     def _answer(self, header: dict[str, Any], data: bytes) -> wire.Message:
         scan.check_file_bytes(len(data), LIMITS)
         with self._lock:
-            # That a child died while it was idle is noticed only when it is asked.
+            # A child that died while it was idle is only noticed at the next request.
             answer = self._ask(header, data) or self._ask(header, data)
         if answer is None:
             raise UnreadableScan(wire.STOPPED)
@@ -91,10 +91,11 @@ class Decoder:
         answer = None
         try:
             with _killed_after(self.timeout, child) as expired, contextlib.suppress(*DEATH):
-                wire.send(child.stdin, header, payload)
-                answer = wire.receive(child.stdout)
+                requests, answers = _pipes(child)
+                wire.send(requests, header, payload)
+                answer = wire.receive(answers)
         finally:
-            # Also after an interrupt: an answer nobody took would go to the next question.
+            # Also after an interrupt: an unread answer would be taken for that of the next request.
             if answer is None or expired.is_set():
                 self._end()
         if answer is None and expired.is_set():
@@ -111,7 +112,7 @@ class Decoder:
         self._child = child = _start(self.memory)
         self._stop = weakref.finalize(self, _stop, child)
         with _killed_after(START_SECONDS, child), contextlib.suppress(*DEATH):
-            wire.receive(child.stdout)
+            wire.receive(_pipes(child)[1])
             return child
         self._end()
         raise ScanError(
@@ -142,11 +143,18 @@ def _start(memory: int) -> subprocess.Popen[bytes]:
     )
 
 
+def _pipes(child: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
+    """The pipes to the child's standard input and from its standard output."""
+    assert child.stdin is not None and child.stdout is not None  # opened by `_start`
+    return child.stdin, child.stdout
+
+
 def _stop(child: subprocess.Popen[bytes]) -> None:
+    requests, answers = _pipes(child)
     child.kill()
     with contextlib.suppress(OSError):  # unsent bytes to a child that is gone
-        child.stdin.close()
-    child.stdout.close()
+        requests.close()
+    answers.close()
     child.wait()
 
 
