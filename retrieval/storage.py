@@ -23,7 +23,7 @@ from typing import Any
 from retrieval.errors import RetrievalError
 
 Json = dict[str, Any]
-Writer = Callable[[Path], None]  # writes one file at the path given
+Writer = Callable[[Path], object]  # writes one file at the path given
 
 BLOCK = 1 << 20
 PARTIAL = ".partial"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -14,13 +15,13 @@ from retrieval.imaging.greys import FloatImage
 from retrieval.reading.decode import named
 from retrieval.reading.scan import Scan, check_searchable
 
-Progress = Callable[[int, int], None]  # pictures done, pictures in all
-Reader = Callable[[Path], Scan]
+Progress: TypeAlias = Callable[[int, int], None]  # pictures done, pictures in all
+Reader: TypeAlias = Callable[[Path], Scan]
 LISTED = 10  # further files that a refusal names
 
 
 def read_one(path: Path, read: Reader) -> Scan:
-    """Decode a file that is to be encoded; one that is too small for that is refused by name."""
+    """Decode a file that is to be encoded; raises a ScanError with its name if it is too small."""
     scan = read(path)
     with named(path):
         check_searchable(scan)
@@ -28,9 +29,9 @@ def read_one(path: Path, read: Reader) -> Scan:
 
 
 def _scans(paths: Sequence[Path], read: Reader) -> Iterator[Scan]:
-    """The files' scans in turn. One that is refused is named, and with it all the others that are.
+    """The files' scans in turn; the ScanError of the first refused file names all refused ones.
 
-    Who repairs a folder of hundreds then does it once.
+    So a folder of hundreds can be repaired at once.
     """
     for place, path in enumerate(paths):
         try:
@@ -76,7 +77,7 @@ def read_pixels(
 def encode_all(
     paths: Sequence[Path], model: Model, read: Reader, progress: Progress | None = None
 ) -> tuple[Features, list[str]]:
-    """Features (n, F) and pixel checksums (n) of every file; one scan in memory at a time."""
+    """Features (n, F) and pixel checksums (n) of every file; one scan is in memory at a time."""
     if not paths:
         raise DataError("There is no picture to encode; the folder marks all of them unused.")
     rows, checksums = [], []

@@ -3,9 +3,9 @@
 Peng, Long, Ding, "Feature selection based on mutual information", IEEE TPAMI
 27(8), 2005 (MID); Ding, Peng, "Minimum redundancy feature selection from
 microarray gene expression data", J. Bioinform. Comput. Biol. 3(2), 2005 (MIQ, FCQ).
-The order in which features are chosen is kept, so that the first m columns are
-themselves a selection of m features. In MID a constant column is worth exactly 0, and so
-comes before those that repeat more than they tell, as in Peng's program.
+The selection keeps its order, so that the first m columns are a selection of m
+features. In MID a constant column scores exactly 0, so it comes before columns with
+more redundancy than relevance, as in Peng's program.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _floored_quotient(relevance: Floats, redundancy: Floats) -> Floats:
     return relevance / np.maximum(redundancy, CORRELATION_FLOOR)
 
 
-class MRMRSelector(SelectorMixin, BaseEstimator):
+class MRMRSelector(SelectorMixin, BaseEstimator):  # type: ignore[misc]  # sklearn has no types
     """Minimum redundancy, maximum relevance feature selection that keeps its order.
 
     Parameters
@@ -70,16 +70,16 @@ class MRMRSelector(SelectorMixin, BaseEstimator):
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike) -> MRMRSelector:
         """Choose columns of X (n, columns) for the labels y (n,); n_features of them."""
-        X, y = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
-        if not 1 <= self.n_features <= X.shape[1]:
+        values, labels = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
+        if not 1 <= self.n_features <= values.shape[1]:
             raise SelectionError(
-                f"Cannot choose {self.n_features} features out of {X.shape[1]}; ask for fewer."
+                f"Cannot choose {self.n_features} features out of {values.shape[1]}; ask for fewer."
             )
-        classes = np.unique(y, return_inverse=True)[1]
+        classes = np.unique(labels, return_inverse=True)[1]
         if self.criterion == "FCQ":
-            self.relevance_, redundancy_with, score = _correlation_terms(X, classes)
+            self.relevance_, redundancy_with, score = _correlation_terms(values, classes)
         elif self.criterion in ("MID", "MIQ"):
-            states = self._states(X) if self.discretise else X
+            states = self._states(values) if self.discretise else values
             self.relevance_, redundancy_with = _information_terms(states, classes)
             score = _difference if self.criterion == "MID" else _peng_quotient
         else:
@@ -93,7 +93,8 @@ class MRMRSelector(SelectorMixin, BaseEstimator):
         """The states -1, 0, 1 of X (n, columns): below, within, above mean -/+ one deviation."""
         mean, deviation = X.mean(axis=0), X.std(axis=0, ddof=1)
         self.lower_, self.upper_ = mean - deviation, mean + deviation
-        return (X > self.upper_).astype(np.float64) - (X < self.lower_)
+        states: Floats = (X > self.upper_).astype(np.float64) - (X < self.lower_)
+        return states
 
     def _get_support_mask(self) -> npt.NDArray[np.bool_]:
         check_is_fitted(self)
@@ -104,8 +105,8 @@ class MRMRSelector(SelectorMixin, BaseEstimator):
     def transform(self, X: npt.ArrayLike) -> npt.NDArray[np.generic]:
         """The chosen columns of X (n, columns) in mRMR order: (n, n_features)."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=None, reset=False)
-        return X[:, self.ranking_]
+        values: npt.NDArray[np.generic] = validate_data(self, X, dtype=None, reset=False)
+        return values[:, self.ranking_]
 
 
 def _greedy(
@@ -133,10 +134,10 @@ def _greedy(
 def _pool_order(relevance: Floats) -> npt.NDArray[np.intp]:
     """The order in which Peng's program goes through the columns: falling relevance.
 
-    Columns that repeat each other tie in every score, and which of them is
-    chosen then follows from the unstable quicksort of his program: single
-    precision, median of three, insertion sort for stretches of at most seven.
-    Retraced here, so that the orders agree to the last column.
+    Duplicate columns tie in every score. The choice among them then follows from the
+    unstable quicksort of his program: single precision, median of three, insertion sort
+    for stretches of at most seven. This function repeats it, so that the orders agree to
+    the last column.
     """
     key = -relevance.astype(np.float32)
     order = np.arange(len(key))
@@ -196,14 +197,16 @@ def _information_terms(
 
     def marginal(blocks: npt.NDArray[np.float32], width: int) -> Floats:
         counts = blocks.sum(axis=0, dtype=np.float64).astype(np.intp)
-        return c_log_c[counts].reshape(-1, width).sum(axis=0)  # (width,)
+        terms: Floats = c_log_c[counts].reshape(-1, width).sum(axis=0)
+        return terms
 
     column_terms = marginal(indicators, columns)
 
     def information(variable: npt.NDArray[np.float32], term: float) -> Floats:
         counts = variable.T @ indicators  # (states of it, levels * columns), exact below 2**24
         joint = c_log_c[counts.astype(np.intp)].reshape(-1, columns).sum(axis=0)
-        return np.log2(n) + (joint - term - column_terms) / n
+        bits: Floats = np.log2(n) + (joint - term - column_terms) / n
+        return bits
 
     def redundancy_with(column: int) -> Floats:
         return information(indicators[:, column::columns], column_terms[column])
@@ -228,6 +231,6 @@ def _correlation_terms(
     unit = np.divide(centred, length, out=np.zeros_like(centred), where=alive)
 
     def redundancy_with(column: int) -> Floats:
-        return np.abs(unit.T @ unit[:, column])
+        return np.asarray(np.abs(unit.T @ unit[:, column]), dtype=np.float64)
 
     return relevance, redundancy_with, _floored_quotient

@@ -15,8 +15,8 @@ from retrieval.codes import model as models
 from retrieval.codes.from_files import read_pixels
 from retrieval.codes.model import Model
 from retrieval.data.folder import Folder, patient_group, read_folder, unlabelled_pictures
-from retrieval.encoding.encoder import FloatImage
 from retrieval.errors import DataError, ModelError, SettingError
+from retrieval.imaging.greys import FloatImage
 from retrieval.reading.sandbox import Decoder
 
 Counter = Callable[..., None]

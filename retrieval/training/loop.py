@@ -14,8 +14,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from retrieval.encoding.encoder import EncoderSpec, FloatImage, seen
+from retrieval.encoding.encoder import EncoderSpec, seen
 from retrieval.errors import DataError, SettingError, TrainingError
+from retrieval.imaging.greys import FloatImage
 from retrieval.training.checkpoints import Checkpoints
 
 Rows = npt.NDArray[np.intp]

@@ -16,8 +16,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from retrieval.encoding.encoder import EncoderSpec, FloatImage, to_tensors
+from retrieval.encoding.encoder import EncoderSpec, to_tensors
 from retrieval.encoding.lite import FIXED_BLOCKS, POOLED, Learner, LiteNetwork, imagenet_body, pool
+from retrieval.imaging.greys import FloatImage
 from retrieval.training import itq
 from retrieval.training.augmentation import sometimes_changed
 from retrieval.training.checkpoints import Checkpoints, device, run_identity

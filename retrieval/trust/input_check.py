@@ -28,7 +28,8 @@ from retrieval.statistics.precision import Floats
 from retrieval.trust.poses import ORIENTATIONS, middle
 
 if TYPE_CHECKING:  # torch loads only when a picture is checked
-    from retrieval.encoding.encoder import FloatImage, FrozenBackbone
+    from retrieval.encoding.encoder import FrozenBackbone
+    from retrieval.imaging.greys import FloatImage
 
 Pooled = npt.NDArray[np.float32]
 
