@@ -6,27 +6,22 @@ known `patient_id`, `split`, `subtype`, `source` or `source_group`, `doi` and
 """
 
 import contextlib
-import csv
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PureWindowsPath
-from typing import Any
 
+from retrieval.data.table import TABLE_NAME, Row, columns, rows
 from retrieval.errors import DataError, PatientOverlap
 from retrieval.reading.signatures import kind_of
 
-TABLE_NAME = "images.csv"
 UNUSED = "unused"
 OWN_GROUP = "picture:"  # opens the group of a picture whose patient is not known
 SPLITS = ("train", "val", "test")
 
 _SPLIT_WORDS = (*SPLITS, UNUSED)
-_REQUIRED = ("file", "label")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm"})
-
-Row = Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -45,7 +40,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Folder:
-    """The cases of one folder; those marked `unused` are kept apart."""
+    """The cases of one folder; those marked `unused` are separate."""
 
     root: Path
     cases: tuple[Case, ...]
@@ -90,7 +85,7 @@ def read_folder(root: Path) -> Folder:
 def pictures_below(root: Path) -> list[Path]:
     """Every picture below a folder, in order; no table and no label is needed.
 
-    A file whose name says nothing is one if it begins as DICOM files do.
+    A file without a known suffix counts if its bytes begin like a DICOM file's.
     """
     if not os.path.isdir(root):
         raise DataError(f"{root} is not a folder; name a folder with pictures.")
@@ -105,17 +100,17 @@ def pictures_below(root: Path) -> list[Path]:
 
 
 def unlabelled_pictures(root: Path) -> list[Path]:
-    """Every picture below a folder that may be learned from without a label.
+    """Every picture below a folder, for training without labels.
 
-    DataError where a table that names splits stands in the folder, below or above it: which of
-    its pictures are kept for a test, or are of the patients of a test, would be ignored.
+    DataError if the folder, or one below or above it, has a table with splits: training on
+    its pictures could use those of a test, or other pictures of the patients of a test.
     """
     files = pictures_below(root)
-    written, meant = Path(os.path.abspath(root)), root.resolve()  # apart where one is a link
+    written, meant = Path(os.path.abspath(root)), root.resolve()  # these differ for a link
     inside = [_table_of(folder) for folder in (root, *root.rglob("*/"))]
     above = [_table_above(folder) for folder in dict.fromkeys((*written.parents, *meant.parents))]
     for table in (*inside, *above):
-        if table is not None and _names_splits(table):
+        if table is not None and "split" in columns(table):
             raise DataError(
                 f"{table} names splits, which pictures without labels have none of; name a folder "
                 "of pictures that nothing is ever tested on."
@@ -124,7 +119,7 @@ def unlabelled_pictures(root: Path) -> list[Path]:
 
 
 def _table_above(folder: Path) -> Path | None:
-    """The same of a folder that others may own, which may not be listed."""
+    """The table of a folder above, which the user may not be allowed to list."""
     try:
         return _table_of(folder)
     except DataError:
@@ -132,80 +127,32 @@ def _table_above(folder: Path) -> Path | None:
         return table if os.path.isfile(table) else None
 
 
-def _names_splits(table: Path) -> bool:
-    with _opened(table) as (header, _):
-        return "split" in header
-
-
 def _table_of(root: Path) -> Path | None:
-    """Return the folder's table, whatever the case of its letters: a missed one would be silent."""
+    """Return the folder's table, matched in any case: nobody would notice a missed table."""
     found = [path for path in _visible(root) if path.name.lower() == TABLE_NAME]
     return found[0] if found else None
 
 
 def patient_group(patient_id: str, sha256: str) -> str:
-    """Return the patient, or where it is blank a group that holds this very picture alone.
+    """Return the patient, or a group of this picture alone if the patient is blank.
 
-    The picture's checksum and not its name: two folders may use one name for two pictures.
+    The group uses the picture's checksum: two folders may use one name for two pictures.
     """
     return patient_id or f"{OWN_GROUP}{sha256[:16]}"
 
 
 def names_patient(group: str) -> bool:
-    """Whether a group that `patient_group` gives is a patient's, and not a picture's own."""
+    """Whether a group from `patient_group` belongs to a known patient."""
     return not group.startswith(OWN_GROUP)
 
 
 def _cases_of_table(table: Path) -> list[Case]:
-    cases = [_case(row, f"line {line} of {table}") for line, row in _rows(table)]
+    cases = [_case(row, f"line {line} of {table}") for line, row in rows(table)]
     if not cases:
         raise DataError(f"{table} lists no pictures; add one line per picture.")
     _refuse_duplicates(table, cases)
     _refuse_missing(table, cases)
     return cases
-
-
-def _rows(table: Path) -> Iterator[tuple[int, Row]]:
-    """Yield the line number and the cleaned cells of every row that is not blank."""
-    with _opened(table) as (header, reader):
-        _check_header(table, header)
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield reader.line_num, _row(table, reader.line_num, header, cells)
-
-
-@contextlib.contextmanager
-def _opened(table: Path) -> Iterator[tuple[list[str], Any]]:
-    """The names of a table's columns in small letters, and a reader of its other lines."""
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream, strict=True)
-            yield [name.strip().lower() for name in next(reader, [])], reader
-    except (UnicodeDecodeError, csv.Error, OSError) as error:
-        raise DataError(
-            f"{table} could not be read as a table ({error}); save it as comma-separated UTF-8."
-        ) from error
-
-
-def _check_header(table: Path, header: Sequence[str]) -> None:
-    missing = [name for name in _REQUIRED if name not in header]
-    if missing:
-        raise DataError(
-            f"{table} has no column {' and no column '.join(missing)}; "
-            "its first line must name at least file,label, separated by commas."
-        )
-    repeated = [name for name, count in Counter(header).items() if name and count > 1]
-    if repeated:
-        raise DataError(f"{table} has the column {repeated[0]} more than once; keep one of them.")
-
-
-def _row(table: Path, line: int, header: Sequence[str], cells: Sequence[str]) -> Row:
-    if len(cells) > len(header):
-        raise DataError(
-            f"Line {line} of {table} has {len(cells)} cells for {len(header)} columns; "
-            "put a cell that contains a comma in double quotes."
-        )
-    return dict(zip(header, (cell.strip() for cell in cells), strict=False))
 
 
 def _case(row: Row, where: str) -> Case:
@@ -227,7 +174,7 @@ def _case(row: Row, where: str) -> Case:
 
 def _relative_file(text: str, where: str) -> str:
     """Return the file with "/" separators, refusing whatever could leave the folder."""
-    # The Windows flavour knows both separators and drive letters.
+    # PureWindowsPath knows both separators and drive letters.
     path = PureWindowsPath(text)
     if not path.parts:
         raise DataError(f"The file name in {where} is blank; fill it in or drop the line.")
@@ -313,7 +260,7 @@ def _visible(folder: Path) -> list[Path]:
     try:
         found = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
         for path in found:
-            path.name.encode()  # a name that is no Unicode could be neither stored nor shown
+            path.name.encode()  # a name that is not Unicode can be neither stored nor shown
         return found
     except UnicodeEncodeError:
         raise DataError(
@@ -326,7 +273,7 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def _is_file(path: Path) -> bool:
-    # Unlike Path.is_file, this answers for names too long or too odd for the file system.
+    # Unlike Path.is_file, this returns False for names that the file system refuses.
     return os.path.isfile(path)
 
 

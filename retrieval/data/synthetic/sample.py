@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +24,12 @@ COLUMNS = ("file", "label", "patient_id", "split", "source")
 SAMPLE_SEED = 20
 _SHARES = (("train", 0.60), ("val", 0.15), ("test", 0.25))
 
-Picture = NDArray[np.uint8]
+Picture: TypeAlias = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How one modality is sampled: patients, pictures of each in turn, and who draws them."""
+    """How one modality is sampled: patients, pictures of each in turn, and what draws them."""
 
     patients: int
     pictures: tuple[int, ...]
