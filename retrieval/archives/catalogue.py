@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +46,7 @@ class Catalogue:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = Lock()  # one connection, used by every thread in turn
-        # immutable: no lock file beside a catalogue that nobody ever writes in place
+        # immutable: no lock file, since a catalogue is never written in place
         address = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
         try:
             self._connection = sqlite3.connect(address, uri=True, check_same_thread=False)
@@ -81,11 +82,11 @@ class Catalogue:
         return self._columns[name]
 
     def positions_of(self, sha256: str) -> list[int]:
-        """Where the picture with this pixel checksum stands: usually nowhere or once."""
+        """The positions of the picture with this pixel checksum: usually none or one."""
         rows = self._rows("SELECT position FROM cases WHERE sha256 = ? ORDER BY position", [sha256])
         return [position for (position,) in rows]
 
-    def _rows(self, query: str, values: Sequence[object] = ()) -> list[tuple]:
+    def _rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         try:
             with self._lock:
                 return self._connection.execute(query, values).fetchall()

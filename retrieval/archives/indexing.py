@@ -95,7 +95,7 @@ def index(
 
 
 def add(where: Path, files: Sequence[Path], label: str, *, read: Reader = decode.read) -> Archive:
-    """Encode new pictures and add them under `label`; a picture that is there already is refused.
+    """Encode new pictures and add them under `label`; ArchiveError for one that it holds already.
 
     The archive keeps its own 8-bit copy of each, which holds no patient tag.
     """
@@ -184,7 +184,7 @@ def calibrated_copy(archive: Archive, calibration: Calibration, out: Path) -> Ar
         "model": _model_link(archive.model(), out),
         "pictures": link and _link(archive.folder / link, out),
     }
-    same = {
+    same: dict[str, storage.Writer] = {
         name: partial(shutil.copyfile, storage.data_file(archive.folder, about, name))
         for name in about["files"]
     }
@@ -204,9 +204,9 @@ def _calibration_writer(archive: Archive, calibration: Calibration) -> dict[str,
 
 @contextmanager
 def _changing(where: Path) -> Iterator[Archive]:
-    """The newest state of an archive, held so that nobody else changes it meanwhile.
+    """The newest state of an archive, locked against other changes.
 
-    Copies that an earlier change left behind when it was stopped go first.
+    Copies left behind by an earlier change that was stopped are deleted first.
     """
     folder = archives.open_archive(where).folder
     if archives.is_shipped(folder):
@@ -283,7 +283,7 @@ def _keep_copy(archive: Path, scan: Scan) -> None:
 def _drop_copies(archive: Archive) -> None:
     """Delete the archive's own copies of cases that it does not hold.
 
-    Known by their names, the start of a checksum, in the archive's own folder of copies.
+    A copy is known by its name, the start of a checksum, in the archive's folder of copies.
     """
     folder = archive.folder / archives.COPIES
     if folder.is_symlink() or not folder.is_dir():
@@ -325,7 +325,7 @@ def _content(
 
 
 def _model_link(model: Model, archive: Path) -> storage.Json:
-    """How an archive names its model; one that ships is found by its id, wherever it lies."""
+    """How an archive names its model; a shipped model is found by its id and needs no folder."""
     for name in models.shipped():
         if models.load(name).id == model.id:
             return {"id": model.id, "name": name, "folder": ""}
@@ -333,5 +333,5 @@ def _model_link(model: Model, archive: Path) -> storage.Json:
 
 
 def _link(target: Path, archive: Path) -> str:
-    """The way from an archive's folder to another one, so that both can move together."""
+    """The relative path from an archive's folder to another, so that both can move together."""
     return Path(os.path.relpath(target.resolve(), archive.resolve())).as_posix()

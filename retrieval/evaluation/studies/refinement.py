@@ -19,7 +19,7 @@ from retrieval.codes.model import Model
 from retrieval.errors import EvaluationError
 from retrieval.evaluation import protocols
 from retrieval.evaluation.cases import Cases, cases_of_archive
-from retrieval.search.refining import AWAY, TOWARDS, Examples, Space, code_of
+from retrieval.search.refining import BETA, GAMMA, Examples, Space, code_of
 from retrieval.statistics.intervals import bootstrap_interval, figure
 from retrieval.statistics.precision import Floats, expected_hits, tie_groups
 from retrieval.storage import Json
@@ -53,8 +53,8 @@ class Refinement:
             "queries": len(self.before),
             "skipped": self.skipped,
             "queries_seen_in_training": self.seen,
-            "towards": TOWARDS,
-            "away": AWAY,
+            "towards": BETA,
+            "away": GAMMA,
             "before": figure(before),
             "after": figure(after),
             "gain": figure(gain),
@@ -108,7 +108,7 @@ def _one(
     liked = int(order[relevant[order].argmax()])
     disliked = int(order[(~relevant[order]).argmax()])
     examples = Examples((int(allowed[liked]),), (int(allowed[disliked]),))
-    code = code_of(space.moved(space.margins[row], examples))
+    code = code_of(space.relevance_feedback(space.margins[row], examples))
     second = hamming.distances(cases.codes[allowed], code)[0]
     rest = np.ones(len(allowed), dtype=bool)
     rest[[liked, disliked]] = False
