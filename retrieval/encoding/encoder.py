@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +18,18 @@ from PIL import Image
 from torch import Tensor, nn
 
 from retrieval.encoding.framing import placed, seen_box
-from retrieval.encoding.lite import FIXED_BLOCKS, LiteBody, LiteNetwork, imagenet_body, pool
+from retrieval.encoding.lite import (
+    FIXED_BLOCKS,
+    LiteBody,
+    LiteNetwork,
+    imagenet_body,
+    laid_out,
+    pool,
+)
 from retrieval.errors import ModelError
 from retrieval.imaging.greys import FloatImage
 
 Tensors: TypeAlias = Mapping[str, npt.NDArray[np.generic]]
-AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,7 @@ class PaperNetwork(nn.Module):
                 stages.append(nn.MaxPool2d(2))
                 size = tuple(side // 2 for side in size)
         self.spec = spec
-        self.map_size = size  # (34, 65) for the paper's input
+        self.map_size = size[0], size[1]  # (34, 65) for the paper's input
         self.stages = nn.Sequential(*stages)
         self.full = nn.Linear(before * size[0] * size[1], rows or spec.features)
 
@@ -231,7 +237,7 @@ class FrozenBackbone:
     @classmethod
     def load(cls) -> FrozenBackbone:
         """From the weights of the installed package; ModelError without it."""
-        return cls(_channels_last(imagenet_body()))
+        return cls(laid_out(imagenet_body(), torch.channels_last))
 
     @torch.inference_mode()
     def pooled(self, pixels: FloatImage) -> npt.NDArray[np.float32]:
@@ -239,12 +245,6 @@ class FrozenBackbone:
         batch = torch.from_numpy(prepare(pixels, SPECS["lite"]))[None, None]
         front = self.body.front(batch.contiguous(memory_format=torch.channels_last))
         return pool(front, self.body.blocks[FIXED_BLOCKS:])[0].numpy()
-
-
-def _channels_last(module: AnyModule) -> AnyModule:
-    """The same module, with its weights in the memory order that convolutions prefer."""
-    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stubs
-    return module
 
 
 def quantise_rows(weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -294,4 +294,4 @@ def from_tensors(spec: EncoderSpec, tensors: Tensors) -> Encoder:
             f"The weights do not fit the encoder {spec.name!r}; train or download the model again."
         ) from error
     network.eval().requires_grad_(False)
-    return Encoder(spec, _channels_last(network))
+    return Encoder(spec, laid_out(network, torch.channels_last))

