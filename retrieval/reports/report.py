@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from retrieval.errors import EvaluationError
@@ -18,23 +19,25 @@ from retrieval.evaluation.results import (
     read_result,
 )
 from retrieval.reports.asking_tables import asking_tables, tradeoff_table
+from retrieval.reports.stored_tables import (
+    results_table,
+    seeds_table,
+    similarity_table,
+    trust_table,
+)
 from retrieval.reports.tables import (
     audit_table,
     intake_tables,
     lengths_tables,
     printed_table,
-    results_table,
-    seeds_table,
-    similarity_table,
     sources_table,
-    trust_table,
 )
 from retrieval.storage import replace_bytes
 
 MADE = "made by python -m retrieval report"
 START = re.compile(rf"<!-- ([\w/-]+): {MADE} -->")
 MARKED = re.compile(rf"({START.pattern}).*?(<!-- end of \2 -->)", re.DOTALL)
-NAMED = {
+NAMED: dict[str, Callable[[], str]] = {
     "results": results_table,
     "seeds": seeds_table,
     "similarity": similarity_table,
@@ -48,7 +51,7 @@ NAMED = {
 
 
 def with_results(text: str) -> str:
-    """A document with every part between marks of a table made anew.
+    """A document with every table between marks replaced by the current one.
 
     The marks of table NAME, "results" or a stored comparison such as
     "lengths/covid-ct-val", are `<!-- NAME: made by python -m retrieval report -->`
@@ -84,7 +87,7 @@ def _named(table: str) -> str:
 
 
 def update(path: Path) -> None:
-    """Put the stored results into the document at `path`; EvaluationError if it is none."""
+    """Put the stored results into the document at `path`; EvaluationError if it is no text."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
