@@ -1,7 +1,7 @@
-"""What is known about each case of an archive, in one SQLite table.
+"""The metadata of each case of an archive, in one SQLite table.
 
-Rows stand in the order of their ids, so a row's position is also its place in
-the archive's codes and features.
+Rows are in the order of their ids, so a row's position is also its place in the
+archive's codes and features.
 """
 
 from __future__ import annotations

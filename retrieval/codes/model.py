@@ -42,7 +42,7 @@ Progress = Callable[[int, int], None]  # scans done, scans in all
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """What turns a scan into a code.
+    """An encoder with its order and thresholds: it turns a scan into a code.
 
     columns : intp (F,), which of the encoder's features this model computes.
     ranking : intp (features,), all of the encoder's features in the order of a code: the

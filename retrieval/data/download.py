@@ -22,8 +22,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
 from retrieval.data.covid_ct import derive, pixels_sha256
-from retrieval.data.folder import Case, read_folder
-from retrieval.data.table import TABLE_NAME
+from retrieval.data.folder import TABLE_NAME, Case, read_folder
 from retrieval.errors import DownloadError, RetrievalError
 
 Progress: TypeAlias = Callable[[int, int, str], None]  # done, in all (bytes or files), what

@@ -12,15 +12,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PureWindowsPath
 
-from retrieval.data.table import TABLE_NAME, Row, columns, rows
+from retrieval.data.table import Row, columns, rows_of
 from retrieval.errors import DataError, PatientOverlap
 from retrieval.reading.signatures import kind_of
 
+TABLE_NAME = "images.csv"
 UNUSED = "unused"
 OWN_GROUP = "picture:"  # opens the group of a picture whose patient is not known
 SPLITS = ("train", "val", "test")
 
 _SPLIT_WORDS = (*SPLITS, UNUSED)
+_REQUIRED = ("file", "label")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm"})
 
 
@@ -147,7 +149,7 @@ def names_patient(group: str) -> bool:
 
 
 def _cases_of_table(table: Path) -> list[Case]:
-    cases = [_case(row, f"line {line} of {table}") for line, row in rows(table)]
+    cases = [_case(row, f"line {line} of {table}") for line, row in rows_of(table, _REQUIRED)]
     if not cases:
         raise DataError(f"{table} lists no pictures; add one line per picture.")
     _refuse_duplicates(table, cases)

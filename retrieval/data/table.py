@@ -1,4 +1,4 @@
-"""The `images.csv` of a folder of pictures: its columns, and its rows as text."""
+"""Tables that describe pictures: comma-separated UTF-8 with the names of the columns on top."""
 
 import contextlib
 import csv
@@ -9,9 +9,6 @@ from typing import TypeAlias
 
 from retrieval.errors import DataError
 
-TABLE_NAME = "images.csv"
-_REQUIRED = ("file", "label")
-
 Row: TypeAlias = Mapping[str, str]  # by column
 
 
@@ -21,13 +18,14 @@ def columns(table: Path) -> list[str]:
         return header
 
 
-def rows(table: Path) -> Iterator[tuple[int, Row]]:
+def rows_of(table: Path, required: Sequence[str]) -> Iterator[tuple[int, Row]]:
     """Yield the line number and the stripped cells of every row that is not blank.
 
-    DataError for a missing or repeated column and for a row with too many cells.
+    DataError for a file that is no table, a missing `required` or repeated column, and a row
+    with too many cells.
     """
     with _opened(table) as (header, lines):
-        _check_header(table, header)
+        _check_header(table, header, required)
         for number, cells in lines:
             if any(cell.strip() for cell in cells):
                 yield number, _row(table, number, header, cells)
@@ -47,12 +45,12 @@ def _opened(table: Path) -> Iterator[tuple[list[str], Iterator[tuple[int, list[s
         ) from error
 
 
-def _check_header(table: Path, header: Sequence[str]) -> None:
-    missing = [name for name in _REQUIRED if name not in header]
+def _check_header(table: Path, header: Sequence[str], required: Sequence[str]) -> None:
+    missing = [name for name in required if name not in header]
     if missing:
         raise DataError(
             f"{table} has no column {' and no column '.join(missing)}; "
-            "its first line must name at least file,label, separated by commas."
+            f"its first line must name at least {','.join(required)}, separated by commas."
         )
     repeated = [name for name, count in Counter(header).items() if name and count > 1]
     if repeated:

@@ -12,7 +12,7 @@ from retrieval.errors import BlankScan
 FloatImage: TypeAlias = NDArray[np.float32]
 ByteImage: TypeAlias = NDArray[np.uint8]
 
-COLOUR_TOLERANCE = 8  # grey levels: below it lies the chroma noise of a grey JPEG
+COLOUR_TOLERANCE = 8  # grey levels: the chroma noise of a grey JPEG is smaller
 
 
 def extent(values: NDArray[Any]) -> tuple[float, float]:

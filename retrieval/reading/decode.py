@@ -1,4 +1,4 @@
-"""Bytes of a file -> one checked Scan, whatever its format.
+"""Bytes of a file of any format -> one checked Scan.
 
 `dicom` reads DICOM files and is imported only for them; `pictures` reads all
 others. Nothing is written to disk. No file name and no text of the file enters a
@@ -89,7 +89,7 @@ def named(path: Path) -> Iterator[None]:
 
 
 def inspect(path: Path, *, decode: BytesDecoder = decode) -> dict[str, Any]:
-    """What can be said about the file at `path`, ready for JSON; never raises a ScanError."""
+    """A report about the file at `path`, ready for JSON; never raises a ScanError."""
     report: dict[str, Any] = dict.fromkeys(("format", "width", "height", "frames", "modality"))
     report = {"file": str(path), "ok": False, **report, "warnings": [], "error": None}
     try:

@@ -77,7 +77,7 @@ BY_POSITION, BY_NUMBER, AS_GIVEN = "by position", "by number", "as given"
 
 @dataclass(frozen=True)
 class Place:
-    """Where one picture stands among others.
+    """The place of one picture among others.
 
     series : 16 hex digits, the same for pictures of one series, orientation and size; the
         identifier of the series cannot be recovered from them.

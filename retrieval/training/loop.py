@@ -36,7 +36,7 @@ class Settings(Protocol):
 
     @property
     def weight_decay(self) -> float:
-        """Of AdamW."""
+        """Weight decay of AdamW."""
 
     @property
     def seed(self) -> int:

@@ -47,7 +47,7 @@ from retrieval.training.losses import contrastive_loss, supcon_plus_instance_los
 
 ENCODE_AT_ONCE = 16
 CHANGED = 0.7  # share of the copies that are changed, if changes are mild
-STRETCH = 1.3  # of their crops
+STRETCH = 1.3  # largest ratio of the sides of their crops, relative to the picture's
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ def write_sample(
 
 
 def plan_cases(modality: str, seed: int, patients: int) -> list[Case]:
-    """Who is in the sample: labels and splits dealt evenly, in an order drawn by lot."""
+    """The patients of the sample: labels and splits dealt evenly, in a random order."""
     rng = np.random.Generator(np.random.PCG64([seed, patients]))
     numbers = rng.permutation(patients)
     findings = list(Finding)

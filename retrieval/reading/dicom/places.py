@@ -1,4 +1,4 @@
-"""Where a picture lies: in millimetres, in the body, and among the slices of its series."""
+"""The place of a picture: in millimetres, in the body, and among the slices of its series."""
 
 import hashlib
 import math
@@ -21,7 +21,7 @@ LATERAL = re.compile("LL|RL|((LEFT|RIGHT|L|R)[ _]?)?LAT(ERAL)?")
 
 
 def place_of(dataset: Dataset) -> Place | None:
-    """Where a picture stands among others; None if its header names no series or no size."""
+    """The place of a picture among others; None if its header names no series or no size."""
     series = text(dataset, "SeriesInstanceUID")
     rows, columns = whole(dataset, "Rows"), whole(dataset, "Columns")
     if not series or min(rows, columns) < 1:
