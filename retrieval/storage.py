@@ -175,10 +175,13 @@ def replace_bytes(path: Path, data: bytes) -> None:
         raise
 
 
-def replace_json(path: Path, value: Json) -> None:
-    """Write a JSON object in one step, one line for each of its keys."""
+def replace_json(path: Path, value: Json, *, compact: bool = False) -> None:
+    """Write a JSON object in one step, one line for each of its keys; `compact` without spaces."""
+    separators = (",", ":") if compact else (", ", ": ")
     lines = (
-        f"{json.dumps(key)}: {json.dumps(item, ensure_ascii=False)}" for key, item in value.items()
+        f"{json.dumps(key)}{separators[1]}"
+        f"{json.dumps(item, ensure_ascii=False, separators=separators)}"
+        for key, item in value.items()
     )
     text = "{\n" + ",\n".join(lines) + "\n}\n"
     replace_bytes(path, text.encode())

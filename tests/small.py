@@ -49,13 +49,13 @@ def untrained_tensors(seed=0):
     return to_tensors(PaperNetwork(spec_named("small")))
 
 
-def build_model(out, folder, *, bits=32, seed=0):
+def build_model(out, folder, *, bits=32, seed=0, tensors=None):
     """A full small model with order and thresholds fitted on the train split of `folder`."""
     train = folder.split(["train"])
     decoded = [decode.read(train.path(case)) for case in train.cases]
     return models.build(
         out,
-        untrained_tensors(seed),
+        tensors or untrained_tensors(seed),
         [scan.pixels for scan in decoded],
         [case.label for case in train.cases],
         encoder_name="small",

@@ -93,7 +93,10 @@ class Model:
 
     def weights(self) -> Tensors:
         """The network's arrays, as `encoder.to_tensors` names them."""
-        return _load_weights(storage.data_file(self.folder, self.about, WEIGHTS))
+        from retrieval.encoding.encoder import all_positions, spec_named
+
+        stored = _load_weights(storage.data_file(self.folder, self.about, WEIGHTS))
+        return all_positions(spec_named(self.encoder_name), stored)
 
     def encode(self, scans: Sequence[FloatImage]) -> Features:
         """Features (n, F) float16 of n pictures, each float32 (H, W) in [0, 1]."""
@@ -284,8 +287,11 @@ def verify(model: Model) -> None:
 
 
 def _write(folder: Path, about: storage.Json, tensors: Tensors) -> Model:
-    arrays = {name: np.ascontiguousarray(array) for name, array in sorted(tensors.items())}
-    about = {**about, "id": _identity(about, arrays)}
+    from retrieval.encoding.encoder import shared_positions
+
+    about = {**about, "id": _identity(about, tensors)}
+    stored = sorted(shared_positions(tensors).items())
+    arrays = {name: np.ascontiguousarray(array) for name, array in stored}
     storage.create(folder, MANIFEST, about, {WEIGHTS: lambda path: path.write_bytes(save(arrays))})
     return load(folder)
 

@@ -7,6 +7,7 @@ stand behind the same call: they give features by a last linear layer, `full`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -78,6 +79,14 @@ def spec_named(name: str) -> EncoderSpec:
     return SPECS[name]
 
 
+def map_size(spec: EncoderSpec) -> tuple[int, int]:
+    """Height and width of the paper network's last map: (34, 65) for the paper's input."""
+    height, width = spec.height, spec.width
+    for _ in CHANNELS[:-1]:
+        height, width = (height - KERNEL + 1) // 2, (width - KERNEL + 1) // 2
+    return height - KERNEL + 1, width - KERNEL + 1
+
+
 class PaperNetwork(nn.Module):
     """The paper's 13-layer sub-network: (B, 1, H, W) -> (B, rows) float32.
 
@@ -90,18 +99,16 @@ class PaperNetwork(nn.Module):
     def __init__(self, spec: EncoderSpec, rows: int | None = None) -> None:
         super().__init__()
         stages: list[nn.Module] = []
-        size: tuple[int, ...] = (spec.height, spec.width)
         before = 1
         for number, channels in enumerate(CHANNELS, start=1):
             stages += [nn.Conv2d(before, channels, KERNEL), nn.ReLU()]
-            size, before = tuple(side - KERNEL + 1 for side in size), channels
+            before = channels
             if number < len(CHANNELS):
                 stages.append(nn.MaxPool2d(2))
-                size = tuple(side // 2 for side in size)
         self.spec = spec
-        self.map_size = size[0], size[1]  # (34, 65) for the paper's input
+        self.map_size = map_size(spec)
         self.stages = nn.Sequential(*stages)
-        self.full = nn.Linear(before * size[0] * size[1], rows or spec.features)
+        self.full = nn.Linear(before * math.prod(self.map_size), rows or spec.features)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Features (B, rows) of pictures (B, 1, H, W)."""
@@ -278,6 +285,27 @@ def keep_rows(tensors: Tensors, rows: npt.NDArray[np.intp]) -> dict[str, npt.NDA
         name: np.ascontiguousarray(array[rows]) if name.startswith("full.") else array
         for name, array in tensors.items()
     }
+
+
+def shared_positions(tensors: Tensors) -> dict[str, npt.NDArray[np.generic]]:
+    """The same weights, smaller where all positions of a map share one weight in layer 13.
+
+    There `full.values` (rows, 128 * h * w) becomes (rows, 128); `all_positions` undoes it.
+    """
+    found = dict(tensors)
+    if "full.values" in found:
+        maps = found["full.values"].reshape(len(found["full.values"]), CHANNELS[-1], -1)
+        if (maps == maps[:, :, :1]).all():
+            found["full.values"] = maps[:, :, 0]
+    return found
+
+
+def all_positions(spec: EncoderSpec, tensors: Tensors) -> dict[str, npt.NDArray[np.generic]]:
+    """The weights as `to_tensors` gives them, from `shared_positions`; others stay as they are."""
+    found = dict(tensors)
+    if "full.values" in found and found["full.values"].shape[1:] == (CHANNELS[-1],):
+        found["full.values"] = found["full.values"].repeat(math.prod(map_size(spec)), axis=1)
+    return found
 
 
 def from_tensors(spec: EncoderSpec, tensors: Tensors) -> Encoder:

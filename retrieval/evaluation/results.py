@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from retrieval.errors import EvaluationError
 from retrieval.statistics.reliability import OF_TRUST
@@ -27,6 +28,7 @@ MAPS = {"exact": "by exact shares", "covering": "by covering"}  # as its tables 
 REFINED = "refinement/"  # of lists refined by two examples
 REGIONS = "regions/"  # of queries by a boxed region
 CODE_LENGTH = 16
+DECIMALS = 6  # of a stored fraction
 CURVE = range(5, 51)  # matches shown, as the source paper counts
 DRAWN = {  # `curves.DRAWINGS` and their titles
     "precision": "Precision by number of matches",
@@ -60,8 +62,20 @@ def require_place(path: Path) -> None:
 
 
 def write_result(path: Path, found: Json) -> None:
-    """Write a result to a file, with the code that made it."""
-    replace_json(path, {**found, "code": {"id": RUNNING}})
+    """Write a result to a file, with the code that made it.
+
+    Numbers are rounded to six decimal places, hundreds of times finer than any table prints.
+    """
+    replace_json(path, rounded({**found, "code": {"id": RUNNING}}), compact=True)
+
+
+def rounded(value: Any) -> Any:
+    """A JSON value with its fractions rounded to DECIMALS places."""
+    if isinstance(value, dict):
+        return {key: rounded(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(part) for part in value]
+    return round(value, DECIMALS) if isinstance(value, float) else value
 
 
 def reach(result: Json) -> int:

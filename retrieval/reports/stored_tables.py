@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from retrieval.evaluation.results import read_result, seeds
 from retrieval.reports.tables import DEPTHS, difference, interval, table
@@ -28,23 +28,32 @@ TABLES = {
 LIKENESS = (("own_patient", "recall_at_10"), ("subtypes", "precision_at_10"))
 
 
-def results_table(names: Sequence[str] = tuple(TABLES)) -> str:
-    """A Markdown table of stored evaluations, each figure with its 95 % interval."""
-    head = ["Evaluation", "Queries", *(f"P@{k}" for k in DEPTHS), "mAP", "AP@5 (paper's)", "Chance"]
+def _precision(k: int) -> Callable[[Json], str]:
+    return lambda result: interval(result["at_k"][str(k)]["precision"])
+
+
+# Column of a table of evaluations -> its text, from a stored evaluation.
+COLUMNS: dict[str, Callable[[Json], str]] = {
+    "Queries": lambda result: f"{result['queries']} against {result['archive']['count']}",
+    **{f"P@{k}": _precision(k) for k in DEPTHS},
+    "mAP": lambda result: interval(result["map"]),
+    "AP@5 (paper's)": lambda result: interval(result["at_k"]["5"]["ap_paper"]),
+    "Chance": lambda result: f"{result['chance']:.3f}",
+}
+
+
+def results_table(
+    names: Sequence[str] = tuple(TABLES), columns: Sequence[str] = tuple(COLUMNS)
+) -> str:
+    """A Markdown table of stored evaluations, each figure with its 95 % interval.
+
+    `names` : keys of `TABLES`, a row each. `columns` : keys of `COLUMNS`, beside the title.
+    """
     rows = []
     for name in names:
         result = read_result(name)
-        at_k = result["at_k"]
-        cells = [
-            TABLES[name],
-            f"{result['queries']} against {result['archive']['count']}",
-            *(interval(at_k[str(k)]["precision"]) for k in DEPTHS),
-            interval(result["map"]),
-            interval(at_k["5"]["ap_paper"]),
-            f"{result['chance']:.3f}",
-        ]
-        rows.append(cells)
-    return table(head, rows)
+        rows.append([TABLES[name], *(COLUMNS[column](result) for column in columns)])
+    return table(["Evaluation", *columns], rows)
 
 
 def seeds_table() -> str:

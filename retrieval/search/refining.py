@@ -22,7 +22,7 @@ from retrieval.codes.hashing import Codes, Features
 from retrieval.codes.model import Model
 from retrieval.errors import ModelMismatch, SearchError
 
-BETA, GAMMA = 1.0, 0.5  # Rocchio's weights, chosen on validation X-rays; see README
+BETA, GAMMA = 1.0, 0.5  # of Rocchio, chosen on validation X-rays; assets/results/README.md
 
 Margins: TypeAlias = npt.NDArray[np.float32]  # (n, bits)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 from pages.common import viewer
-from retrieval.views import View, Window
+from retrieval.reading.view import View, Window
 
 st.set_page_config(layout="wide")
 values = np.load(Path(__file__).with_name("values.npy"))

@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from retrieval import storage
 from retrieval.codes import model as models
@@ -87,6 +88,28 @@ def test_damage_is_noticed(model, tmp_path):
     with pytest.raises(ModelError, match="missing or cut off"):
         models.load(copy)
     models.verify(model)
+
+
+def test_weights_that_all_positions_share_are_stored_once_under_the_same_id(
+    folder, model, tmp_path
+):
+    tensors = small.untrained_tensors()
+    maps = tensors["full.values"].reshape(512, 128, -1)
+    tensors["full.values"] = maps[:, :, :1].repeat(maps.shape[2], axis=2).reshape(512, -1)
+    short = small.build_model(tmp_path / "short", folder, tensors=tensors)
+    path = storage.data_file(short.folder, short.about, models.WEIGHTS)
+    assert load_file(path)["full.values"].shape == (512, 128)
+    np.testing.assert_array_equal(short.weights()["full.values"], tensors["full.values"])
+    shutil.copytree(short.folder, tmp_path / "long")
+    spread = {models.WEIGHTS: lambda path: save_file(tensors, path)}
+    storage.update(tmp_path / "long", models.MANIFEST, short.about, spread)
+    long = models.load(tmp_path / "long")
+    models.verify(short)
+    models.verify(long)  # the same id, and it is recomputed from the weights
+    pixels = [decoded(folder)[0].pixels]
+    np.testing.assert_array_equal(short.encoder.encode(pixels), long.encoder.encode(pixels))
+    own = storage.data_file(model.folder, model.about, models.WEIGHTS)
+    assert load_file(own)["full.values"].shape == (512, maps[0].size)
 
 
 def rewrite(folder, change):

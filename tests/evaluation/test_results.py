@@ -45,6 +45,19 @@ def test_a_written_result_says_which_code_made_it(tmp_path, capsys, monkeypatch)
     assert not ended.value.code and capsys.readouterr().out == f"code {results.code_id()}\n"
 
 
+def test_a_written_result_holds_six_decimal_places(tmp_path):
+    found = {"at_k": {"1": (2 / 3, 5, None)}, "exact": True, "name": "0.1234567"}
+    results.write_result(tmp_path / "result.json", found)
+    text = (tmp_path / "result.json").read_text()
+    assert text.startswith('{\n"at_k":{"1":[0.666667,5,null]},\n"exact":true,\n"name":"0.1234567"')
+
+
+@pytest.mark.parametrize("name", [*results.stored(), *results.audits()])
+def test_a_stored_result_is_as_it_would_be_written(name):
+    found = results.read_result(name)
+    assert found == results.rounded(found)
+
+
 def stored_on_test():
     found = {path for pattern in ON_TEST for path in results.RESULTS.glob(pattern)}
     return sorted(str(path.relative_to(results.RESULTS).with_suffix("")) for path in found)

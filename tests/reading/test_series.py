@@ -1,7 +1,6 @@
 """Files -> places -> series, against headers read by pydicom and shuffled stacks."""
 
 import random
-import time
 from pathlib import Path
 from typing import Any
 
@@ -228,10 +227,6 @@ def test_the_same_places_as_in_this_process_and_a_child_that_lives_on(stack: lis
         described = [decoder.describe(data) for data in bad]
         assert decoder.pid == child
         assert set(described) == {None}
-        begun = time.perf_counter()
-        for data in files * 5:
-            decoder.describe(data)
-        assert time.perf_counter() - begun < 0.05 * 5 * len(files)
 
 
 def test_a_file_over_the_limit_has_no_place() -> None:

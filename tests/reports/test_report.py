@@ -1,4 +1,4 @@
-"""The README says what the stored results say, and its commands are the ones that run."""
+"""The documents say what the stored results say, and CI runs the command of the README."""
 
 from pathlib import Path
 
@@ -12,8 +12,25 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_readme_holds_the_stored_results():
-    assert report.with_results(README) == README, "run: python -m retrieval report README.md"
+@pytest.mark.parametrize("document", ["README.md", "assets/results/README.md"])
+def test_the_documents_hold_the_stored_results(document):
+    text = (ROOT / document).read_text(encoding="utf-8")
+    command = f"python -m retrieval document results {document}"
+    assert report.with_results(text) == text, f"run: {command}"
+
+
+def test_the_short_table_has_the_same_figures_as_the_full_one():
+    (short, *rows), (full, *full_rows) = (
+        [
+            line.strip("| ").split(" | ")
+            for line in report.NAMED[name]().splitlines()
+            if "---" not in line
+        ]
+        for name in ("summary", "results")
+    )
+    places = [full.index(column) for column in short]
+    assert len(rows) == len(report.SUMMARY)
+    assert all(row in [[cells[place] for place in places] for cells in full_rows] for row in rows)
 
 
 def test_the_table_shows_the_figures_of_the_files():

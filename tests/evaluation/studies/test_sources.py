@@ -10,6 +10,7 @@ from retrieval.archives.archive import open_archive
 from retrieval.errors import EvaluationError
 from retrieval.evaluation.results import SOURCES, read_result
 from retrieval.evaluation.studies import sources
+from tests.stored import ROUNDED
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def test_the_stored_result_is_what_the_archive_gives(covid, tmp_path, capsys):
     for one, other in zip(found["groups"], stored["groups"], strict=True):
         assert one.keys() == other.keys() and one["labels"] == other["labels"]
         for name in one.keys() - {"source", "queries", "labels"}:
-            assert one[name] == pytest.approx(other[name], abs=1e-9), name
+            assert one[name] == pytest.approx(other[name], abs=ROUNDED), name
     assert "| sources new to the archive | 91 covid |" in capsys.readouterr().out
 
 
