@@ -95,7 +95,7 @@ def index(
 
 
 def add(where: Path, files: Sequence[Path], label: str, *, read: Reader = decode.read) -> Archive:
-    """Encode new pictures and add them under `label`; ArchiveError for one that it holds already.
+    """Encode new pictures and add them under `label`; a picture that is there already is refused.
 
     The archive keeps its own 8-bit copy of each, which holds no patient tag.
     """
@@ -204,9 +204,9 @@ def _calibration_writer(archive: Archive, calibration: Calibration) -> dict[str,
 
 @contextmanager
 def _changing(where: Path) -> Iterator[Archive]:
-    """The newest state of an archive, locked against other changes.
+    """The newest state of an archive, held so that nobody else changes it meanwhile.
 
-    Copies left behind by an earlier change that was stopped are deleted first.
+    Copies that an earlier change left behind when it was stopped go first.
     """
     folder = archives.open_archive(where).folder
     if archives.is_shipped(folder):

@@ -17,6 +17,7 @@ from retrieval.errors import SelectionError
 
 Features: TypeAlias = npt.NDArray[np.float16]  # (n, columns)
 Codes: TypeAlias = npt.NDArray[np.uint8]  # (n, bits / 8)
+Labels: TypeAlias = Sequence[str] | npt.NDArray[np.str_]  # (n,)
 
 ROUNDING = 1e-9
 CENTRAL = 0.10  # share of the ranks around the median in which a threshold may lie
@@ -32,7 +33,7 @@ def places(held: npt.NDArray[np.integer], wanted: npt.NDArray[np.integer]) -> np
 
 
 def fit_thresholds(
-    features: npt.NDArray[np.floating], labels: Sequence[str] | None = None
+    features: npt.NDArray[np.floating], labels: Labels | None = None
 ) -> npt.NDArray[np.float32]:
     """One threshold a column of features (n, columns): (columns,) float32.
 
@@ -63,7 +64,7 @@ def fit_thresholds(
 
 
 def balanced_thresholds(
-    features: npt.NDArray[np.floating], labels: Sequence[str], learned: int
+    features: npt.NDArray[np.floating], labels: Labels, learned: int
 ) -> npt.NDArray[np.float32]:
     """Thresholds (columns,) float32; the first `learned` features weigh all labels equally.
 
@@ -77,7 +78,7 @@ def balanced_thresholds(
     return np.concatenate([weighed, fit_thresholds(features[:, learned:])])
 
 
-def _weights(count: int, labels: Sequence[str] | None) -> npt.NDArray[np.float64]:
+def _weights(count: int, labels: Labels | None) -> npt.NDArray[np.float64]:
     """The weight of each picture (n,); the weights add up to `count`, each label's equally."""
     if labels is None:
         return np.ones(count)

@@ -91,4 +91,5 @@ def divided(labels: Strings, subtypes: Strings) -> npt.NDArray[np.bool_]:
     """
     pairs = np.unique(np.stack([labels, subtypes], axis=1)[subtypes != ""], axis=0)
     names, count = np.unique(pairs[:, 0], return_counts=True)
-    return (subtypes != "") & np.isin(labels, names[count > 1])
+    inside: npt.NDArray[np.bool_] = (subtypes != "") & np.isin(labels, names[count > 1])
+    return inside

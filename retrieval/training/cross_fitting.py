@@ -1,9 +1,9 @@
 """Cross-fitting: each picture is a query once, for a model that never saw its patient.
 
-Patients are dealt into folds, and a model is trained without each fold. The fold's
-pictures are ranked against those that this model was trained on. This measures the
-recipe rather than one model, with every picture of the fitted splits. It does not use
-the test split.
+Patients are dealt into folds and a model is trained anew without each fold. Its
+pictures are ranked against those that this model was trained on. This measures
+the recipe rather than one model, with every picture of the fitted splits. It
+leaves the test split alone.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def _encoded(model: Model, pictures: TrainingSet, progress: Counter) -> npt.NDAr
 
 
 def _measured(pictures: TrainingSet, parts: Sequence[tuple[Codes, Rows, Rows]]) -> Evaluation:
-    """Figures of every picture, as a query to its own fold's model."""
+    """Figures of every picture, each asked of its own fold's model."""
     sides = [
         (_cases(pictures, codes, others), _cases(pictures, codes, own))
         for codes, own, others in parts

@@ -156,7 +156,8 @@ def overlap_at(gallery: Codes, one: Codes, other: Codes, k: int = DEPTH) -> Floa
     """Share of the first k cases of each of `one` that are among those of `other`; (queries,)."""
     first, second = rank(gallery, one, k).positions, rank(gallery, other, k).positions
     shared = (first[:, :, None] == second[:, None, :]).any(axis=2)
-    return shared.mean(axis=1)
+    share: Floats = shared.mean(axis=1)
+    return share
 
 
 def _effect(

@@ -112,7 +112,8 @@ def _one(
     second = hamming.distances(cases.codes[allowed], code)[0]
     rest = np.ones(len(allowed), dtype=bool)
     rest[[liked, disliked]] = False
-    return tuple(_precision(distances[rest], relevant[rest]) for distances in (first, second))
+    before, after = (_precision(found[rest], relevant[rest]) for found in (first, second))
+    return before, after
 
 
 def _precision(distances: npt.NDArray[np.int32], relevant: npt.NDArray[np.bool_]) -> float:

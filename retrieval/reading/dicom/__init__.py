@@ -63,7 +63,7 @@ def decode(data: bytes, frame: int | None, limits: Limits) -> Scan:
 
 
 def describe(data: bytes) -> Place | None:
-    """The place of a picture in its series, by its header alone; None if unknown."""
+    """Where a picture stands in its series, by its header alone; None if that cannot be said."""
     if signatures.kind_of(data) != "DICOM":
         return None
     try:
@@ -71,7 +71,7 @@ def describe(data: bytes) -> Place | None:
             frames.check_inflated(data, scan.LIMITS)
             dataset = dcmread(io.BytesIO(data), stop_before_pixels=True, specific_tags=[*PLACING])
             return places.place_of(dataset)
-    except Exception:  # one bad file must not stop a series; `decode` tells what is wrong
+    except Exception:  # one bad file among many is no reason to stop; `decode` says what is wrong
         return None
 
 

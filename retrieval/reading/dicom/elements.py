@@ -1,6 +1,6 @@
 """Which elements of a DICOM file are parsed at all, and their values as plain types.
 
-No element names a patient. The series identifier leaves `places` as a checksum only.
+None of them names a patient; of the series' identifier only a checksum leaves `places`.
 """
 
 from pydicom import Dataset
