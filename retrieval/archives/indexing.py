@@ -38,7 +38,7 @@ from retrieval.archives.catalogue import Entry
 from retrieval.archives.map import MOST, layout
 from retrieval.codes import from_files
 from retrieval.codes import model as models
-from retrieval.codes.from_files import Progress, Reader
+from retrieval.codes.from_files import PathReader, Progress
 from retrieval.codes.hashing import Codes, Features
 from retrieval.codes.model import ID_LENGTH, Model
 from retrieval.data.folder import Folder, patient_group
@@ -56,7 +56,7 @@ def index(
     out: Path,
     *,
     pictures: str = "link",
-    read: Reader = decode.read,
+    read: PathReader = decode.read,
     progress: Progress | None = None,
 ) -> Archive:
     """Encode every picture of `folder` and write a new archive at `out`.
@@ -94,7 +94,9 @@ def index(
     return archives.open_archive(out)
 
 
-def add(where: Path, files: Sequence[Path], label: str, *, read: Reader = decode.read) -> Archive:
+def add(
+    where: Path, files: Sequence[Path], label: str, *, read: PathReader = decode.read
+) -> Archive:
     """Encode new pictures and add them under `label`; a picture that is there already is refused.
 
     The archive keeps its own 8-bit copy of each, which holds no patient tag.

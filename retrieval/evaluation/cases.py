@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from retrieval.archives.archive import Archive
 from retrieval.codes import from_files
-from retrieval.codes.from_files import Progress, Reader
+from retrieval.codes.from_files import PathReader, Progress
 from retrieval.codes.hashing import Codes
 from retrieval.codes.model import Model
 from retrieval.data.folder import Folder, patient_group
@@ -59,7 +59,7 @@ def cases_of_folder(
     model: Model,
     bits: int | None = None,
     *,
-    read: Reader = decode.read,
+    read: PathReader = decode.read,
     progress: Progress | None = None,
 ) -> Cases:
     """Encode the pictures of a folder as queries."""

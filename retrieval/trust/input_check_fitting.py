@@ -15,7 +15,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.codes.from_files import Reader
+from retrieval.codes.from_files import PathReader
 from retrieval.codes.model import ID_LENGTH
 from retrieval.data.folder import Case, patient_group, pictures_below, read_folder
 from retrieval.errors import DataError, ModelError, SettingError
@@ -134,7 +134,7 @@ def collect(
     sources: Sequence[Source],
     pooled: Callable[[FloatImage], npt.NDArray[np.float32]],
     *,
-    read: Reader,
+    read: PathReader,
     seed: int = 0,
     progress: Progress = lambda done, total: None,
 ) -> tuple[Rows, list[str]]:
@@ -226,7 +226,7 @@ def fit(
     sources: Sequence[Source],
     out: Path,
     *,
-    read: Reader,
+    read: PathReader,
     seed: int = 0,
     progress: Progress = lambda done, total: None,
 ) -> InputCheck:

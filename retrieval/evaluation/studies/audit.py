@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.archives.archive import Archive
-from retrieval.codes.from_files import Progress, Reader
+from retrieval.codes.from_files import PathReader, Progress
 from retrieval.codes.hamming import rank
 from retrieval.codes.hashing import Codes, Features
 from retrieval.codes.model import Model
@@ -102,7 +102,7 @@ def audit(
     changes: Mapping[str, Disturbance],
     *,
     bits: int | None = None,
-    read: Reader = decode.read,
+    read: PathReader = decode.read,
     progress: Progress | None = None,
 ) -> Audit:
     """Ask the archive with a folder's pictures as they are and under each change.
@@ -138,7 +138,7 @@ def encode_changed(
     folder: Folder,
     model: Model,
     changes: Mapping[str, Disturbance],
-    read: Reader,
+    read: PathReader,
     progress: Progress | None = None,
 ) -> dict[str, Features]:
     """Features (n, F) of a folder's pictures under each change; one scan is in memory at a time."""

@@ -26,7 +26,7 @@ from PIL import Image
 
 from retrieval.archives.archive import Archive
 from retrieval.codes import hamming
-from retrieval.codes.from_files import Progress, Reader, read_one
+from retrieval.codes.from_files import PathReader, Progress, read_one
 from retrieval.codes.hashing import Features
 from retrieval.codes.model import Model
 from retrieval.data.folder import Folder, patient_group
@@ -114,7 +114,7 @@ def measure(
     *,
     pairs: int,
     seed: int = 0,
-    read: Reader,
+    read: PathReader,
     progress: Progress | None = None,
 ) -> Faithfulness:
     """Ask with `pairs` pictures of a folder drawn at random; EvaluationError if there is none."""
