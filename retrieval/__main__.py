@@ -178,6 +178,7 @@ def _parser() -> argparse.ArgumentParser:
     commands_of_their_own = {
         "faithfulness": "Measure whether maps of evidence tell the truth: insertion and deletion.",
         "refinement": "Measure what refining a search by two examples is worth.",
+        "side-by-side": "Compare two archives of the same pictures, query by query.",
         "tradeoff": "Measure likeness against label, from no learned bit to nothing else.",
         "sources": "Measure queries by where they come from, and without their own source.",
         "layout": "Make the map of an archive anew, after cases came or went.",
@@ -186,8 +187,9 @@ def _parser() -> argparse.ArgumentParser:
     }
     for name, text in commands_of_their_own.items():
         added = commands.add_parser(name, help=text, description=text)
-        getattr(studies, f"add_{name}")(added)
-        added.set_defaults(run=_study, study=name)
+        study = name.replace("-", "_")
+        getattr(studies, f"add_{study}")(added)
+        added.set_defaults(run=_study, study=study)
 
     calibrate = command(
         _calibrate, "Fit on held-out queries how far an archive's rankings can be trusted."
@@ -308,7 +310,14 @@ def _words(text: str) -> list[str]:
 
 
 def _progress(what: str) -> Callable[..., None]:
-    """A counter on stderr: rewritten in place on a terminal, every tenth part otherwise."""
+    """A counter: lines of data in the file that the environment names, or words on stderr.
+
+    On a terminal the words are rewritten in place, otherwise said at every tenth part.
+    """
+    from retrieval.evaluation import progress
+
+    if file := os.environ.get(progress.VARIABLE):
+        return progress.counter(Path(file), what)
 
     def show(done: int, total: int, *more: object) -> None:
         extra = "".join(f" {value:.4f}" for value in more if isinstance(value, float))

@@ -80,8 +80,11 @@ class TrainingError(RetrievalError):
     """A training run cannot go on."""
 
 
-class SelectionError(RetrievalError):
-    """A selector or threshold was asked for something impossible."""
+class SelectionError(RetrievalError, ValueError):
+    """A selector or threshold was asked for something impossible.
+
+    A ValueError too, as scikit-learn expects of its estimators.
+    """
 
 
 class SearchError(RetrievalError):

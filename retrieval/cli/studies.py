@@ -169,6 +169,47 @@ def sources_lines(found: Json) -> list[str]:
     ]
 
 
+def add_side_by_side(command: argparse.ArgumentParser) -> None:
+    """What `side-by-side` takes."""
+    command.add_argument("archive", help="archive folder, or a shipped archive's name")
+    command.add_argument("other", help="another archive of the same pictures")
+    command.add_argument(
+        "--protocol",
+        default="official",
+        help="official (new patients; default), own-patient-out or paper (in-sample)",
+    )
+    command.add_argument("--json", type=Path, metavar="OUT")
+
+
+def side_by_side(options: argparse.Namespace, progress: Counter) -> Json:
+    """Compare two archives query by query."""
+    from retrieval.archives.archive import open_archive
+    from retrieval.evaluation.studies import side_by_side as study
+
+    return study.compare(
+        open_archive(options.archive),
+        open_archive(options.other),
+        protocol=options.protocol,
+        progress=progress("Ranked"),
+    ).json()
+
+
+def side_by_side_lines(found: Json) -> list[str]:
+    """What `side-by-side` prints."""
+    from retrieval.reports.tables import difference
+
+    lines = [
+        f"{found['queries']} test queries that both archives hold, protocol {found['protocol']}; "
+        "95 % intervals over patients."
+    ]
+    for k, one in found["at_k"].items():
+        lines.append(
+            f"P@{k} of the first {one['first']:.3f}, of the second {one['second']:.3f}, "
+            f"difference {difference(one['difference'])}"
+        )
+    return lines
+
+
 def add_tradeoff(command: argparse.ArgumentParser) -> None:
     """What `tradeoff` takes."""
     command.add_argument("archive", help="archive folder, or a shipped archive's name")

@@ -17,7 +17,8 @@ import numpy.typing as npt
 from scipy.special import xlogy
 from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin, f_classif
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from retrieval.errors import SelectionError
 
@@ -45,6 +46,10 @@ def _floored_quotient(relevance: Floats, redundancy: Floats) -> Floats:
 class MRMRSelector(SelectorMixin, BaseEstimator):  # type: ignore[misc]  # sklearn has no types
     """Minimum redundancy, maximum relevance feature selection that keeps its order.
 
+    Selected columns are always in the order of `ranking_`: in `transform`, in
+    `inverse_transform`, in `get_feature_names_out` and in `get_support(indices=True)`.
+    Only the mask of `get_support()` is in column order.
+
     Parameters
     ----------
     n_features : how many columns to keep, at most the number of columns.
@@ -69,13 +74,20 @@ class MRMRSelector(SelectorMixin, BaseEstimator):  # type: ignore[misc]  # sklea
         self.discretise = discretise
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike) -> MRMRSelector:
-        """Choose columns of X (n, columns) for the labels y (n,); n_features of them."""
+        """Choose n_features columns of X (n, columns) for the labels y (n,).
+
+        SelectionError for too few columns, an unknown criterion, or labels that give
+        no relevance; ValueError of scikit-learn for X or y that are not usable.
+        """
         values, labels = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
         if not 1 <= self.n_features <= values.shape[1]:
             raise SelectionError(
-                f"Cannot choose {self.n_features} features out of {values.shape[1]}; ask for fewer."
+                f"Cannot choose {self.n_features} of {values.shape[1]} feature(s); "
+                f"n_features must lie between 1 and {values.shape[1]}."
             )
         classes = np.unique(labels, return_inverse=True)[1]
+        if not classes.any():
+            raise SelectionError("All labels are the same; give two labels or more.")
         if self.criterion == "FCQ":
             self.relevance_, redundancy_with, score = _correlation_terms(values, classes)
         elif self.criterion in ("MID", "MIQ"):
@@ -96,17 +108,51 @@ class MRMRSelector(SelectorMixin, BaseEstimator):  # type: ignore[misc]  # sklea
         states: Floats = (X > self.upper_).astype(np.float64) - (X < self.lower_)
         return states
 
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
+
     def _get_support_mask(self) -> npt.NDArray[np.bool_]:
         check_is_fitted(self)
         mask = np.zeros(self.n_features_in_, dtype=bool)
         mask[self.ranking_] = True
         return mask
 
+    def get_support(self, indices: bool = False) -> npt.NDArray[np.bool_] | npt.NDArray[np.intp]:
+        """The mask (columns,) of the chosen columns, or their indices in mRMR order."""
+        mask = self._get_support_mask()
+        return self.ranking_.copy() if indices else mask
+
+    def get_feature_names_out(
+        self, input_features: npt.ArrayLike | None = None
+    ) -> npt.NDArray[np.object_]:
+        """Names of the chosen columns in mRMR order: (n_features,)."""
+        # in column order
+        names: npt.NDArray[np.object_] = super().get_feature_names_out(input_features)
+        places = np.argsort(np.argsort(self.ranking_))  # of the chosen columns among the names
+        return names[places]
+
     def transform(self, X: npt.ArrayLike) -> npt.NDArray[np.generic]:
         """The chosen columns of X (n, columns) in mRMR order: (n, n_features)."""
         check_is_fitted(self)
         values: npt.NDArray[np.generic] = validate_data(self, X, dtype=None, reset=False)
         return values[:, self.ranking_]
+
+    def inverse_transform(self, X: npt.ArrayLike) -> npt.NDArray[np.generic]:
+        """Chosen columns X (n, n_features) put back, zeros elsewhere: (n, columns).
+
+        SelectionError for another number of columns.
+        """
+        check_is_fitted(self)
+        chosen: npt.NDArray[np.generic] = check_array(X, dtype=None)
+        if chosen.shape[1] != len(self.ranking_):
+            raise SelectionError(
+                f"Cannot put back {chosen.shape[1]} columns; {len(self.ranking_)} were chosen."
+            )
+        whole = np.zeros((len(chosen), self.n_features_in_), dtype=chosen.dtype)
+        whole[:, self.ranking_] = chosen
+        return whole
 
 
 def _greedy(
@@ -221,8 +267,13 @@ def _correlation_terms(
     """F statistic of each column, |correlation| of all columns with one, and the quotient.
 
     A constant column has no F; its relevance is minus infinity, so it is chosen
-    last.
+    last. SelectionError where no label repeats: F divides by the variance within labels.
     """
+    if classes.max() + 1 == len(classes):
+        raise SelectionError(
+            "FCQ compares rows that share a label, and here every label is distinct; "
+            "choose MID or MIQ."
+        )
     centred = X - X.mean(axis=0)
     length = np.linalg.norm(centred, axis=0)
     alive = length > 1e-12 * max(1.0, float(np.abs(X).max()))

@@ -1,10 +1,12 @@
-"""Decoding, and reading of headers, in a child process with a limit on memory and on time.
+"""Decoding, and reading of headers, in child processes with a limit on memory and on time.
 
 A decoder in C that crashes, loops or asks for 24 GB takes the child with it and
-not the server. The child is this module run by `python -m`: multiprocessing
+not the server. A child is this module run by `python -m`: multiprocessing
 would import the script of the server again. Requests go to its standard input
 and answers come from its standard output (`wire`).
 """
+
+from __future__ import annotations
 
 import contextlib
 import os
@@ -31,26 +33,31 @@ INHERITED = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR", "T
 
 
 class Decoder:
-    """Decodes in one child process, started on first use and again after it ended; thread-safe."""
+    """Decodes in child processes, each started when all others are busy; thread-safe.
 
-    def __init__(self, timeout: float = 20.0, memory: int = 2 << 30) -> None:
-        """Allow `timeout` seconds for one picture and `memory` bytes for the child."""
+    A child that ended is started again when it is needed. Whoever finds all children
+    busy waits for the first that is free.
+    """
+
+    def __init__(self, timeout: float = 20.0, memory: int = 2 << 30, children: int = 1) -> None:
+        """Allow `timeout` seconds for one picture and `memory` bytes for each child."""
         self.timeout = timeout
-        self.memory = memory
-        self._lock = threading.Lock()
-        self._child: subprocess.Popen[bytes] | None = None
+        self._children = tuple(_Child(memory) for _ in range(children))
+        self._idle = list(self._children)
+        self._changed = threading.Condition()  # of the idle ones
 
     @property
-    def pid(self) -> int | None:
-        """Process id of the child, None while there is none."""
-        return self._child.pid if self._child else None
+    def pids(self) -> tuple[int, ...]:
+        """Process ids of the children that were started and not ended."""
+        processes = [child.process for child in self._children]
+        return tuple(process.pid for process in processes if process)
 
     def decode(self, data: bytes, *, frame: int | None = None) -> Scan:
-        """`decode.decode` in the child: the same Scan, the same errors."""
+        """`decode.decode` in a child: the same Scan, the same errors."""
         return wire.scan_of(*self._answer({"frame": None if frame is None else int(frame)}, data))
 
     def describe(self, data: bytes) -> Place | None:
-        """`dicom.describe` in the child; None for a file that makes it fail, too."""
+        """`dicom.describe` in a child; None for a file that makes it fail, too."""
         try:
             header, _ = self._answer({"describe": True}, data)
             return None if header["place"] is None else wire.place_of(header["place"])
@@ -58,17 +65,19 @@ class Decoder:
             return None
 
     def read(self, path: Path) -> Scan:
-        """`decode.read` in the child; the message of an error starts with the file's name."""
+        """`decode.read` in a child; the message of an error starts with the file's name."""
         return decode.read(path, decode=self.decode)
 
     def inspect(self, path: Path) -> dict[str, Any]:
-        """`decode.inspect` in the child."""
+        """`decode.inspect` in a child."""
         return decode.inspect(path, decode=self.decode)
 
     def close(self) -> None:
-        """End the child; a later decode starts a new one."""
-        with self._lock:
-            self._end()
+        """End all children, each after its answer; a later decode starts a new one."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._idle) == len(self._children))
+            for child in self._children:
+                child.end()
 
     def __enter__(self) -> Self:
         return self
@@ -78,50 +87,72 @@ class Decoder:
 
     def _answer(self, header: dict[str, Any], data: bytes) -> wire.Message:
         scan.check_file_bytes(len(data), LIMITS)
-        with self._lock:
+        with self._borrowed() as child:
             # A child that died while it was idle is only noticed at the next request.
-            answer = self._ask(header, data) or self._ask(header, data)
+            answer = child.ask(header, data, self.timeout) or child.ask(header, data, self.timeout)
         if answer is None:
             raise UnreadableScan(wire.STOPPED)
         return answer
 
-    def _ask(self, header: dict[str, Any], payload: bytes) -> wire.Message | None:
-        """The answer of the child, None where it died over the question."""
-        child = self._running()
+    @contextlib.contextmanager
+    def _borrowed(self) -> Iterator[_Child]:
+        """A child for this thread alone; one that runs where there is one."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._idle)
+            child = max(self._idle, key=lambda one: one.process is not None)
+            self._idle.remove(child)
+        try:
+            yield child
+        finally:
+            with self._changed:
+                self._idle.append(child)
+                self._changed.notify_all()
+
+
+class _Child:
+    """One process, started when it is first asked and again after it ended; for one thread."""
+
+    def __init__(self, memory: int) -> None:
+        self.process: subprocess.Popen[bytes] | None = None
+        self._memory = memory
+
+    def ask(self, header: dict[str, Any], payload: bytes, seconds: float) -> wire.Message | None:
+        """The answer of the process, None where it died over the question."""
+        process = self._running()
         answer = None
         try:
-            with _killed_after(self.timeout, child) as expired, contextlib.suppress(*DEATH):
-                requests, answers = _pipes(child)
+            with _killed_after(seconds, process) as expired, contextlib.suppress(*DEATH):
+                requests, answers = _pipes(process)
                 wire.send(requests, header, payload)
                 answer = wire.receive(answers)
         finally:
             # Also after an interrupt: an unread answer would be taken for that of the next request.
             if answer is None or expired.is_set():
-                self._end()
+                self.end()
         if answer is None and expired.is_set():
             raise ScanTooLarge(
-                f"The picture was not decoded within {self.timeout:g} seconds; "
-                "export a smaller one."
+                f"The picture was not decoded within {seconds:g} seconds; export a smaller one."
             )
         return answer
 
     def _running(self) -> subprocess.Popen[bytes]:
-        if self._child and self._child.poll() is None:
-            return self._child
-        self._end()
-        self._child = child = _start(self.memory)
-        self._stop = weakref.finalize(self, _stop, child)
-        with _killed_after(START_SECONDS, child), contextlib.suppress(*DEATH):
-            wire.receive(_pipes(child)[1])
-            return child
-        self._end()
+        if self.process and self.process.poll() is None:
+            return self.process
+        self.end()
+        self.process = process = _start(self._memory)
+        self._stop = weakref.finalize(self, _stop, process)
+        with _killed_after(START_SECONDS, process), contextlib.suppress(*DEATH):
+            wire.receive(_pipes(process)[1])
+            return process
+        self.end()
         raise ScanError(
             "The decoder could not be started; install the packages of requirements.txt again."
         )
 
-    def _end(self) -> None:
-        if self._child:
-            self._child = None
+    def end(self) -> None:
+        """End the process if there is one."""
+        if self.process:
+            self.process = None
             self._stop()
 
 

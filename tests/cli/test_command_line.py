@@ -238,6 +238,8 @@ def test_inspect(world, tmp_path):
         (("crossfit", "{folder}", "--out", "{model}2", "--folds", "1"), "2 folds or more"),
         (("sample", "ct", "--out", "{model}2", "--seed", "-1"), "0 or more, not -1"),
         (("tradeoff", "{archive}", "--split", "val", "--bits", "0"), "not 0"),
+        (("side-by-side", "sample-ct", "sample-xray"), "share no test picture"),
+        (("side-by-side", "{archive}", "sample-ct"), "has no case in split test"),
         (("report", "{picture}"), "cannot be read as text"),
         (("download", "imagenet", "--out", "/nowhere/x"), "imagenet"),
     ],

@@ -6,7 +6,9 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.utils.estimator_checks import check_estimator
 
 from retrieval.cli import bench
 from retrieval.codes.selection import MRMRSelector, _information_terms
@@ -130,19 +132,48 @@ def test_a_shorter_selection_is_the_start_of_a_longer_one():
     assert short.ranking_.tolist() == long.ranking_[:5].tolist()
 
 
-def test_transform_keeps_the_order_of_choice():
+def test_names_and_values_are_in_the_order_of_choice():
     features, labels = noisy_copies(2)
     selector = MRMRSelector(6).fit(features, labels)
-    np.testing.assert_array_equal(selector.transform(features), features[:, selector.ranking_])
-    assert set(np.flatnonzero(selector.get_support())) == set(selector.ranking_.tolist())
+    ranking = selector.ranking_
+    assert np.any(np.diff(ranking) < 0)  # not the column order
+    chosen = selector.transform(features)
+    np.testing.assert_array_equal(chosen, features[:, ranking])
+    np.testing.assert_array_equal(selector.get_support(indices=True), ranking)
+    assert set(np.flatnonzero(selector.get_support())) == set(ranking.tolist())
+    assert selector.get_feature_names_out().tolist() == [f"x{column}" for column in ranking]
+    whole = selector.inverse_transform(chosen)
+    np.testing.assert_array_equal(whole, np.where(selector.get_support(), features, 0))
+    with pytest.raises(SelectionError, match="Cannot put back 5 columns; 6 were chosen"):
+        selector.inverse_transform(chosen[:, :5])
+
+
+def test_a_table_keeps_its_names():
+    features, labels = noisy_copies(2)
+    table = pd.DataFrame(features, columns=[*"abcdefghijklmn"])
+    selector = MRMRSelector(6).set_output(transform="pandas").fit(table, labels)
+    names = table.columns[selector.ranking_]
+    pd.testing.assert_frame_equal(selector.transform(table), table[names])
+
+
+@pytest.mark.parametrize("criterion", ["MID", "MIQ", "FCQ"])
+@pytest.mark.parametrize("count", [1, 2])
+def test_scikit_learns_own_checks_pass(criterion, count):
+    check_estimator(MRMRSelector(count, criterion=criterion), on_skip=None)
 
 
 def test_refuses_what_it_cannot_do():
     features, labels = noisy_copies(0)
-    with pytest.raises(SelectionError, match="Cannot choose 15 features out of 14"):
+    with pytest.raises(SelectionError, match=r"Cannot choose 15 of 14 feature\(s\)"):
         MRMRSelector(15).fit(features, labels)
     with pytest.raises(SelectionError, match="no criterion 'best'"):
         MRMRSelector(3, criterion="best").fit(features, labels)
+    with pytest.raises(SelectionError, match="All labels are the same"):
+        MRMRSelector(3).fit(features, np.full(len(labels), "covid"))
+    with pytest.raises(SelectionError, match="every label is distinct"):
+        MRMRSelector(3, criterion="FCQ").fit(features, np.arange(len(labels)))
+    with pytest.raises(ValueError, match="requires y"):
+        MRMRSelector(3).fit(features, None)
     features[0, 0] = np.nan
     with pytest.raises(ValueError, match="NaN"):
         MRMRSelector(3).fit(features, labels)

@@ -1,4 +1,4 @@
-"""An evaluation in its own process: the same figures, progress, an end at any moment."""
+"""A measurement in its own process: the same figures, progress, an end at any moment."""
 
 import json
 import time
@@ -9,7 +9,8 @@ from retrieval.__main__ import main
 from retrieval.archives.archive import open_archive
 from retrieval.errors import EvaluationError
 from retrieval.evaluation import background
-from retrieval.evaluation.background import start_evaluation
+from retrieval.evaluation.background import start_comparison, start_evaluation
+from retrieval.evaluation.progress import Step
 
 
 def waited(run):
@@ -26,8 +27,7 @@ def test_it_finds_what_the_command_line_writes(tmp_path):
     run = start_evaluation(archive.folder, "official", "test")
     waited(run)
     found = run.result()
-    done, total = run.progress()
-    assert done == total == found["queries"]
+    assert run.progress() == Step("Ranked", found["queries"], found["queries"])
     out = tmp_path / "result.json"
     command = ["evaluate", "sample-ct", "--queries", "sample-ct", "--split", "test"]
     assert main([*command, "--protocol", "official", "--json", str(out)]) == 0
@@ -37,9 +37,21 @@ def test_it_finds_what_the_command_line_writes(tmp_path):
     assert not folder.exists()
 
 
+def test_a_comparison_finds_what_the_command_line_writes(tmp_path):
+    archive, other = (open_archive(name) for name in ("covid-ct", "covid-ct-paper"))
+    run = start_comparison(archive.folder, other.folder, "official")
+    seen = waited(run)
+    assert run.progress() == Step("Ranked", 406, 406)
+    assert None in seen and all(step.total == 406 for step in seen if step)
+    out = tmp_path / "result.json"
+    assert main(["side-by-side", "covid-ct", "covid-ct-paper", "--json", str(out)]) == 0
+    assert run.result() == json.loads(out.read_text())
+    run.close()
+
+
 def test_it_can_be_stopped_and_leaves_nothing():
     run = start_evaluation(open_archive("covid-ct").folder, "paper")
-    assert not run.is_over() and run.progress() == (0, 0)
+    assert not run.is_over() and run.progress() is None
     folder = run._folder
     run.stop()
     assert run.is_over()

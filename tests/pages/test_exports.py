@@ -12,7 +12,6 @@ from retrieval.archives import archive as archives
 from retrieval.evaluation import protocols, results
 from retrieval.evaluation.cases import cases_of_archive
 from retrieval.evaluation.studies import leaks, prevalence
-from retrieval.evaluation.studies.side_by_side import compare
 from retrieval.reports import curves
 from tests.pages.visiting import at_page, control
 
@@ -73,17 +72,12 @@ def test_code_lengths_and_the_papers_tables_are_the_stored_ones():
     assert rows[0]["P, printed"] == f"{100 * printed['5']['printed']['precision']:.1f} %"
 
 
-def test_leaks_and_the_other_archive_on_the_page():
+def test_leaks_on_the_page():
     app = opened("covid-ct")
     rows = shown(app, sections.LEAKS)
     archive = archives.open_archive("covid-ct")
     found = leaks.find(archive, archive.model()).json()
     assert [row["Found"] for row in rows] == [str(found[key]) for key in sections.LOOKED_FOR]
-    rows = shown(app, sections.BESIDE)
-    wanted = compare(archive, archives.open_archive("covid-ct-paper")).json()["at_k"]
-    assert [row["Matches shown, k"] for row in rows] == list(wanted)
-    first = f"{100 * wanted['1']['first']:.1f} %"
-    assert rows[0][texts.archive_title("covid-ct")] == first
 
 
 def test_queries_by_source_are_the_stored_ones():

@@ -1,15 +1,19 @@
 """Measuring from the evaluation page: started, watched, stopped, and shown."""
 
+import functools
 import json
 import threading
 import time
 
 import pytest
 
-from pages.common.measured import measuring
+from pages.common.measured import measuring, sections
 from pages.common.shell import texts as words
 from retrieval.archives.archive import open_archive
 from retrieval.evaluation import results
+from retrieval.evaluation.background import Run, start_comparison, start_evaluation
+from retrieval.evaluation.progress import Step
+from retrieval.evaluation.studies.side_by_side import compare
 from tests.pages.visiting import at_page, control, texts
 from tests.stored import assert_alike
 
@@ -96,7 +100,7 @@ def test_one_at_a_time_and_nobody_elses():
     other = opened("sample-xray")
     assert "measure-stop" not in [button.key for button in other.button]
     other = pressed(other, "measure")
-    assert any("Another evaluation" in text for text in texts(other))
+    assert any("Another measurement" in text for text in texts(other))
     ended()
     other = pressed(other, "measure")  # the first one's result waits for its owner
     app = app.run()
@@ -105,14 +109,74 @@ def test_one_at_a_time_and_nobody_elses():
     assert set(measured(other.run())) == {("sample-xray", "official")}
 
 
+def beside():
+    """The section that compares COVID-CT with the archive of the same pictures."""
+    return control(opened("covid-ct"), "section").select(sections.BESIDE).run()
+
+
+def keys(app):
+    return [button.key for button in app.button]
+
+
+def test_two_archives_are_compared_in_a_process_of_their_own():
+    app = pressed(beside(), "compare")
+    assert not app.exception and {"measure-stop", "measure"} == {*keys(app)}
+    ended()
+    app = app.run()
+    assert not app.exception and "compare" not in keys(app)
+    assert any("Compared just now" in text for text in texts(app))
+    archives = [open_archive(name) for name in ("covid-ct", "covid-ct-paper")]
+    wanted = compare(*archives).json()["at_k"]
+    rows = app.table[-1].value.to_dict("records")
+    assert [row["Matches shown, k"] for row in rows] == list(wanted)
+    for archive, side in zip(archives, ("first", "second"), strict=True):
+        shown = [row[words.archive_title(archive.name)] for row in rows]
+        assert shown == [f"{100 * one[side]:.1f} %" for one in wanted.values()]
+    assert not measured(app)  # it is no evaluation
+
+
+def test_a_comparison_can_be_stopped_and_started_again():
+    app = pressed(pressed(beside(), "compare"), "measure-stop")
+    assert any("nothing was kept" in text for text in texts(app))
+    assert measuring._slot()._job is None and not app.exception
+    app = pressed(app, "compare")
+    assert measuring._slot()._job is not None and not app.exception
+
+
+def test_a_comparison_and_an_evaluation_share_one_place():
+    app = pressed(beside(), "compare")
+    app = pressed(app, "measure")
+    assert any("Another measurement" in text for text in texts(app)) and not app.exception
+
+
+def test_a_failed_comparison_is_said_without_the_servers_paths(monkeypatch, caplog):
+    wrong = functools.partial(start_comparison, protocol="nowhere")
+    monkeypatch.setattr(measuring, "start_comparison", lambda one, other, _: wrong(one, other))
+    app = pressed(beside(), "compare")
+    ended()
+    app = app.run()
+    assert not app.exception and any("measurement failed" in text for text in texts(app))
+    assert "nowhere" in caplog.text and not any("nowhere" in text for text in texts(app))
+
+
+def test_the_watch_says_how_far_it_is(monkeypatch):
+    app = pressed(opened(), "measure")
+    step = Step("Ranked", 3, 22)
+    monkeypatch.setattr(Run, "progress", lambda run: step)
+    monkeypatch.setattr(Run, "is_over", lambda run: False)
+    bar = app.run().get("progress")[0].proto
+    assert (bar.value, bar.text) == (13, "Synthetic CT sample: ranked 3 of 22")
+
+
 def test_two_who_press_at_once_start_one(monkeypatch):
     slot, started = measuring.Slot(), []
     ready = threading.Barrier(2)
 
     def press(owner):
         ready.wait()
-        archive = open_archive("covid-ct")
-        started.append(slot.start(owner, "covid-ct", archive, "paper", ""))
+        folder = open_archive("covid-ct").folder
+        task = measuring.Task("covid-ct", "paper")
+        started.append(slot.start(owner, task, lambda: start_evaluation(folder, "paper")))
 
     threads = [threading.Thread(target=press, args=(owner,)) for owner in "ab"]
     [thread.start() for thread in threads]

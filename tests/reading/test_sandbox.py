@@ -1,5 +1,6 @@
 """The child process: the same answers as in this process, and life after every way to die."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -9,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -85,20 +86,20 @@ def test_the_frame_asked_for(decoder: Decoder) -> None:
 def test_the_same_errors_and_a_child_that_lives_on(decoder: Decoder, name: str) -> None:
     build, kind, words = HOSTILE[name]
     decoder.decode(GOOD)
-    child = decoder.pid
+    child = decoder.pids
     with pytest.raises(ScanError) as caught:
         decoder.decode(build())
     assert type(caught.value) is kind
     assert words in str(caught.value)
     assert same(decoder.decode(GOOD), decode.decode(GOOD))
-    assert decoder.pid == child
+    assert decoder.pids == child
 
 
 def test_a_file_over_the_limit_is_refused_without_a_child() -> None:
     decoder = Decoder()
     with pytest.raises(ScanTooLarge, match="over the limit of 64 MB"):
         decoder.decode(bytes((64 << 20) + 1))
-    assert decoder.pid is None
+    assert not decoder.pids
 
 
 def test_damaged_compressed_files_raise_nothing_but_scan_errors(decoder: Decoder) -> None:
@@ -128,28 +129,29 @@ def test_four_threads_get_their_own_answers(decoder: Decoder) -> None:
 
 def test_running_out_of_memory_is_a_scan_too_large() -> None:
     with Decoder(memory=400 << 20) as decoder:
-        child = decoder.decode(GOOD) and decoder.pid
+        child = decoder.decode(GOOD) and decoder.pids
         with pytest.raises(ScanTooLarge, match="more memory than is allowed"):
             decoder.decode(large())
         assert same(decoder.decode(GOOD), decode.decode(GOOD))
-        assert decoder.pid == child
+        assert decoder.pids == child
 
 
 def test_running_out_of_time_ends_the_child_and_the_next_picture_gets_another() -> None:
-    with Decoder(timeout=0.05) as decoder:
-        child = decoder.decode(GOOD) and decoder.pid
+    with Decoder() as decoder:
+        child = decoder.decode(GOOD) and decoder.pids
+        decoder.timeout = 0.05
         with pytest.raises(ScanTooLarge, match=r"not decoded within 0\.05 seconds"):
             decoder.decode(large())
-        assert decoder.pid is None
+        assert not decoder.pids
         decoder.timeout = 20
         assert same(decoder.decode(GOOD), decode.decode(GOOD))
-        assert decoder.pid not in (None, child)
+        assert decoder.pids not in ((), child)
 
 
 @ON_LINUX
 def test_the_child_may_write_no_file_and_no_core(decoder: Decoder) -> None:
     decoder.decode(GOOD)
-    limits = Path(f"/proc/{decoder.pid}/limits").read_text().splitlines()
+    limits = Path(f"/proc/{decoder.pids[0]}/limits").read_text().splitlines()
     soft = {line[:25].strip(): line[25:].split()[0] for line in limits[1:]}
     assert soft["Max address space"] == str(2 << 30)
     assert soft["Max file size"] == soft["Max core file size"] == "0"
@@ -160,7 +162,7 @@ def test_the_child_gets_no_secret_of_the_environment(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("SOME_PASSWORD", "MARKERSECRET")
     with Decoder() as decoder:
         decoder.decode(GOOD)
-        environment = Path(f"/proc/{decoder.pid}/environ").read_bytes()
+        environment = Path(f"/proc/{decoder.pids[0]}/environ").read_bytes()
     assert b"MARKERSECRET" not in environment
     assert b"OMP_NUM_THREADS=1" in environment
 
@@ -172,7 +174,7 @@ def test_the_child_gets_no_secret_of_the_environment(monkeypatch: pytest.MonkeyP
 def test_a_child_killed_while_idle_is_replaced_unnoticed(pause: float) -> None:
     with Decoder() as decoder:
         decoder.decode(GOOD)
-        os.kill(decoder.pid, signal.SIGKILL)
+        os.kill(*decoder.pids, signal.SIGKILL)
         time.sleep(pause)
         assert same(decoder.decode(GOOD), decode.decode(GOOD))
 
@@ -184,7 +186,7 @@ def test_a_picture_that_kills_every_child_is_unreadable(monkeypatch: pytest.Monk
             patch.setattr(sandbox, "_command", lambda memory: [sys.executable, "-c", script])
             with pytest.raises(UnreadableScan, match="made the decoder stop"):
                 decoder.decode(GOOD)
-            assert decoder.pid is None
+            assert not decoder.pids
         assert same(decoder.decode(GOOD), decode.decode(GOOD))
 
 
@@ -217,12 +219,12 @@ def test_close_ends_the_child_and_decode_starts_another() -> None:
     decoder = Decoder()
     decoder.close()
     decoder.decode(GOOD)
-    child = decoder.pid
+    (child,) = decoder.pids
     decoder.close()
-    assert decoder.pid is None
+    assert not decoder.pids
     assert wait_until_gone(child)
     decoder.decode(GOOD)
-    child = decoder.pid
+    (child,) = decoder.pids
     del decoder
     assert wait_until_gone(child)
 
@@ -231,7 +233,7 @@ def test_close_ends_the_child_and_decode_starts_another() -> None:
 def test_the_child_ends_with_its_parent() -> None:
     script = (
         "import sys, time; from retrieval.reading.sandbox import Decoder; decoder = Decoder()\n"
-        "decoder.decode(sys.stdin.buffer.read()); print(decoder.pid, flush=True); time.sleep(60)"
+        "decoder.decode(sys.stdin.buffer.read()); print(*decoder.pids, flush=True); time.sleep(60)"
     )
     command = [sys.executable, "-c", script]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
@@ -241,6 +243,84 @@ def test_the_child_ends_with_its_parent() -> None:
         assert not wait_until_gone(child, 0.1)
         parent.kill()
     assert wait_until_gone(child)
+
+
+# -- several children
+
+HOLDING = """
+import sys, time
+from pathlib import Path
+from retrieval.reading import wire
+
+begun, go = map(Path, sys.argv[1:])
+wire.send(sys.stdout.buffer, {"ready": True})
+while True:
+    header, data = wire.receive(sys.stdin.buffer)
+    if not begun.exists():
+        begun.touch()
+        while not go.exists():
+            time.sleep(0.01)
+    wire.send(sys.stdout.buffer, *wire.decoded(data, header["frame"]))
+"""
+
+
+@contextlib.contextmanager
+def held(decoder: Decoder, folder: Path) -> Iterator[Future[Scan]]:
+    """While the block runs, a child of this decoder holds back its answer: the scan of GOOD."""
+    begun, go = folder / "begun", folder / "go"
+    command = [sys.executable, "-c", HOLDING, str(begun), str(go)]
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(1) as thread:
+        patch.setattr(sandbox, "_command", lambda memory: command)
+        waiting = thread.submit(decoder.decode, GOOD)
+        try:
+            while not begun.exists() and not waiting.done():
+                time.sleep(0.01)
+            yield waiting
+        finally:
+            go.touch()
+
+
+def test_another_child_starts_only_where_all_are_busy(tmp_path: Path) -> None:
+    with Decoder(children=3) as decoder:
+        with held(decoder, tmp_path) as waiting:
+            (busy,) = decoder.pids
+            for _ in range(3):
+                assert same(decoder.decode(GOOD), decode.decode(GOOD))
+            started = decoder.pids
+            assert len(started) == 2 and busy in started
+            assert not waiting.done()
+        for _ in range(3):
+            decoder.decode(GOOD)
+        assert decoder.pids == started
+
+
+def test_a_child_that_runs_is_asked_before_one_that_ended(tmp_path: Path) -> None:
+    with Decoder(children=2) as decoder:
+        with held(decoder, tmp_path):
+            decoder.decode(GOOD)
+        decoder.timeout = 0.05
+        with pytest.raises(ScanTooLarge):
+            decoder.decode(large())
+        (left,) = decoder.pids
+        decoder.timeout = 20
+        for _ in range(3):
+            decoder.decode(GOOD)
+        assert decoder.pids == (left,)
+
+
+def test_close_ends_all_children_after_their_answers(tmp_path: Path) -> None:
+    decoder = Decoder(children=2)
+    with held(decoder, tmp_path) as waiting:
+        decoder.decode(GOOD)
+        assert len(decoder.pids) == 2
+        closing = threading.Thread(target=decoder.close)
+        closing.start()
+        assert len(decoder.pids) == 2 and not waiting.done()
+    closing.join()
+    assert same(waiting.result(), decode.decode(GOOD))
+    assert not decoder.pids
+    assert same(decoder.decode(GOOD), decode.decode(GOOD))
+    decoder.close()
 
 
 # -- the wire

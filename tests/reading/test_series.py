@@ -223,9 +223,9 @@ def test_the_same_places_as_in_this_process_and_a_child_that_lives_on(stack: lis
     bad = [b"", encoded(greys()), *(build() for build, _, _ in HOSTILE.values())]
     with Decoder() as decoder:
         assert [decoder.describe(data) for data in files] == list(map(dicom.describe, files))
-        child = decoder.pid
+        child = decoder.pids
         described = [decoder.describe(data) for data in bad]
-        assert decoder.pid == child
+        assert decoder.pids == child
         assert set(described) == {None}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -13,29 +14,48 @@ from pages.common.shell import texts
 from retrieval.archives.archive import Archive
 from retrieval.errors import EvaluationError
 from retrieval.evaluation import results
-from retrieval.evaluation.background import Run, start_evaluation
+from retrieval.evaluation.background import Run, start_comparison, start_evaluation
 from retrieval.storage import Json
 
 HERE, NOTE, VISIT, FRESH = "measured_here", "measuring_note", "measuring_visit", "measured_fresh"
+COMPARED = "compared_here"
 OFFICIAL, OWN_OUT, PAPER = "official", "own-patient-out", "paper"
-BUSY = "Another evaluation is under way on this server; wait for its end, or for a few minutes."
+BUSY = "Another measurement is under way on this server; wait for its end, or for a few minutes."
 STOPPED = "The measurement was stopped; nothing was kept."
 FAILED = "The measurement failed; whoever runs this server finds the reason in its log."
 
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Task:
+    """What is measured: an archive by a protocol, alone or beside another archive.
+
+    Archives by their names on the pages; `beside` is empty for one alone.
+    """
+
+    name: str
+    protocol: str
+    beside: str = ""
+
+    @property
+    def title(self) -> str:
+        """The archives as a visitor knows them."""
+        names = filter(None, (self.name, self.beside))
+        return " beside ".join(map(texts.archive_title, names))
+
+
 @dataclass(frozen=True, eq=False)
 class Job:
-    """One measurement: whose it is, and of which archive, by the name on the pages."""
+    """One measurement: whose it is, what of, and the process that does it."""
 
     owner: str
-    name: str
+    task: Task
     run: Run
 
 
 class Slot:
-    """The one place for an evaluation on this server: two at once would slow every search.
+    """The one place for a measurement on this server: two at once would slow every search.
 
     What ended waits here for its owner, also when another one has been started since.
     """
@@ -43,16 +63,16 @@ class Slot:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._job: Job | None = None
-        self._ended: dict[str, tuple[str, str, Json | None]] = {}
+        self._ended: dict[str, tuple[Task, Json | None]] = {}
 
-    def start(self, owner: str, name: str, archive: Archive, protocol: str, split: str) -> bool:
-        """Start one for a visitor; False if the place is taken."""
+    def start(self, owner: str, task: Task, begin: Callable[[], Run]) -> bool:
+        """Begin one for a visitor; False if the place is taken."""
         with self._lock:
             self._collect()
             if self._job is not None:
                 return False
             self._ended.pop(owner, None)
-            self._job = Job(owner, name, start_evaluation(archive.folder, protocol, split))
+            self._job = Job(owner, task, begin())
             return True
 
     def job_of(self, owner: str) -> Job | None:
@@ -62,8 +82,8 @@ class Slot:
             mine = self._job is not None and self._job.owner == owner
             return self._job if mine else None
 
-    def take(self, owner: str) -> tuple[str, str, Json | None] | None:
-        """Archive, protocol and result (None: it failed) of what ended for a visitor, once."""
+    def take(self, owner: str) -> tuple[Task, Json | None] | None:
+        """The task and its result (None: it failed) of what ended for a visitor, once."""
         with self._lock:
             self._collect()
             return self._ended.pop(owner, None)
@@ -91,10 +111,11 @@ class Slot:
         found: Json | None = None
         try:
             found = job.run.result()
-            results.keep(found)
+            if not job.task.beside:
+                results.keep(found)
         except (EvaluationError, OSError) as error:  # names paths of the server: not for visitors
             log.warning("A measurement failed, or cannot be kept: %s", error)
-        self._ended[job.owner] = (job.name, job.run.protocol, found)
+        self._ended[job.owner] = (job.task, found)
         job.run.close()
         self._job = None
 
@@ -109,19 +130,31 @@ def measured_here() -> dict[tuple[str, str], Json]:
     return st.session_state.setdefault(HERE, {})
 
 
+def compared(archive: Archive, other: Archive) -> Json | None:
+    """What this visit has measured of two archives side by side."""
+    return _compared_here().get((archive.id, other.id))
+
+
+def _compared_here() -> dict[tuple[str, str], Json]:
+    return st.session_state.setdefault(COMPARED, {})
+
+
 def collect() -> None:
     """Take over what has ended for this visit, and prepare what is said of it."""
     ended = _slot().take(_visit())
     if ended is None:
         return
-    name, protocol, found = ended
+    task, found = ended
     if found is None:
         st.session_state[NOTE] = FAILED
-        return
-    measured_here()[name, protocol] = found
-    st.session_state[FRESH] = (name, protocol)
-    titles = {known.name: known.title for known in texts.PROTOCOLS}
-    st.session_state[NOTE] = f"Measured just now: {texts.archive_title(name)}, {titles[protocol]}."
+    elif task.beside:
+        _compared_here()[found["archives"]["first"], found["archives"]["second"]] = found
+        st.session_state[NOTE] = f"Compared just now: {task.title}."
+    else:
+        measured_here()[task.name, task.protocol] = found
+        st.session_state[FRESH] = (task.name, task.protocol)
+        titles = {known.name: known.title for known in texts.PROTOCOLS}
+        st.session_state[NOTE] = f"Measured just now: {task.title}, {titles[task.protocol]}."
 
 
 def fresh(name: str) -> str:
@@ -140,13 +173,35 @@ def note() -> None:
 
 
 def section(name: str, archive: Archive) -> None:
-    """The control that starts a measurement, and what it says while it runs."""
-    running = _slot().job_of(_visit()) is not None
+    """The control that starts an evaluation, and what it says while it runs."""
+    running = _evaluates(_slot().job_of(_visit()))
     with st.expander("Measure now, with the cases that the archive holds", expanded=running):
         if running:
             _watch()
         else:
             _offer(name, archive)
+
+
+def comparison(name: str, archive: Archive, beside: str, other: Archive) -> None:
+    """The control that compares two archives, and what it says while it does."""
+    job = _slot().job_of(_visit())
+    if job is not None and not _evaluates(job):
+        _watch()
+    elif st.button("Compare", icon=":material/play_arrow:", key="compare"):
+        _start(
+            Task(name, OFFICIAL, beside),
+            lambda: start_comparison(archive.folder, other.folder, OFFICIAL),
+        )
+
+
+def _evaluates(job: Job | None) -> bool:
+    return job is not None and not job.task.beside
+
+
+def _start(task: Task, begin: Callable[[], Run]) -> None:
+    if _slot().start(_visit(), task, begin):
+        st.rerun()
+    st.warning(BUSY)
 
 
 def _offer(name: str, archive: Archive) -> None:
@@ -160,9 +215,9 @@ def _offer(name: str, archive: Archive) -> None:
         key=f"measure-by-{archive.id}",
     )
     if st.button("Measure", icon=":material/play_arrow:", key="measure"):
-        if _slot().start(_visit(), name, archive, chosen, offered[chosen]):
-            st.rerun()
-        st.warning(BUSY)
+        _start(
+            Task(name, chosen), lambda: start_evaluation(archive.folder, chosen, offered[chosen])
+        )
 
 
 def _protocols(archive: Archive) -> dict[str, str]:
@@ -178,13 +233,12 @@ def _watch() -> None:
     if job is None:
         st.rerun()
         return
-    done, total = job.run.progress()
-    st.progress(
-        done / total if total else 0.0,
-        text=texts.plain(f"{texts.archive_title(job.name)}: {done:,} of {total:,} queries ranked")
-        if total
-        else "Loading the archive",
-    )
+    step = job.run.progress()
+    if step is None:
+        st.progress(0.0, text="Loading the archive")
+    else:
+        said = f"{job.task.title}: {step.what.lower()} {step.done:,} of {step.total:,}"
+        st.progress(step.done / step.total, text=texts.plain(said))
     if st.button("Stop", icon=":material/stop:", key="measure-stop"):
         _slot().stop(_visit())
         st.session_state[NOTE] = STOPPED

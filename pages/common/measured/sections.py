@@ -9,6 +9,7 @@ from pages.common.measured import (
     calibration_charts,
     charts,
     exports,
+    measuring,
     papers_tables,
     robustness,
 )
@@ -17,7 +18,7 @@ from pages.common.shell import archives, engine, tables, texts
 from retrieval.archives.archive import Archive
 from retrieval.evaluation import protocols, results
 from retrieval.evaluation.cases import cases_of_archive
-from retrieval.evaluation.studies import leaks, prevalence, side_by_side
+from retrieval.evaluation.studies import leaks, prevalence
 
 BY_LABEL, RECALL, CHANCES, ALIKE, CHANGED, BY_SOURCE = (
     "By label",
@@ -187,7 +188,10 @@ def _beside(archive: Archive, name: str) -> None:
         "Compared with", others, format_func=texts.archive_title, key=f"beside-{name}"
     )
     other = archives.offered()[0][chosen]
-    found = _compared(archive.state, other.state, archive, other)
+    found = measuring.compared(archive, other)
+    if found is None:
+        measuring.comparison(name, archive, chosen, other)
+        return
     rows = [
         {
             "Matches shown, k": k,
@@ -202,11 +206,6 @@ def _beside(archive: Archive, name: str) -> None:
         f"Precision of the same {found['queries']} test queries. The difference is taken query by "
         "query, its 95 % interval over patients: where it holds 0, neither is the better one."
     )
-
-
-@st.cache_data(max_entries=16, show_spinner="Comparing query by query")
-def _compared(first: str, second: str, _first: Archive, _second: Archive) -> Json:
-    return side_by_side.compare(_first, _second).json()
 
 
 def _shorter(found: Json, name: str) -> None:

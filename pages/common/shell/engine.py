@@ -7,6 +7,7 @@ the bytes themselves are never hashed by Streamlit, which samples large arrays.
 
 from __future__ import annotations
 
+import copy
 import logging
 import threading
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from retrieval.archives.catalogue import Entry
 from retrieval.codes import hamming
 from retrieval.codes.hashing import Codes, Features
 from retrieval.codes.model import Model
-from retrieval.errors import RetrievalError, SearchError
+from retrieval.errors import RetrievalError, ScanError, SearchError
 from retrieval.explain.evidence_map import Scales, stored_features
 from retrieval.imaging.regions import Region
 from retrieval.reading.sandbox import Decoder
@@ -70,7 +71,7 @@ class Query:
 
 
 def decoder() -> Decoder:
-    """The process that decodes uploads."""
+    """The processes that decode uploads."""
     return pictures.decoder("uploads")
 
 
@@ -169,8 +170,11 @@ def _surroundings(state: str, _archive: Archive) -> NoveltyDetector | None:
 
 
 def scan(data: bytes, digest: str, frame: int | None) -> Scan:
-    """The scan that is asked about, decoded once."""
-    return _scan(digest, frame, data)
+    """The scan that is asked about, decoded once; ScanError for a file that gives none."""
+    found = _decoded(digest, frame, data)
+    if isinstance(found, ScanError):
+        raise copy.copy(found)  # the kept one collects no traceback, which would keep the bytes
+    return found
 
 
 def judged(around: RankedArchive, withheld: str) -> answer.Answer | None:
@@ -202,12 +206,12 @@ def withheld(query: Query, around: RankedArchive) -> str:
 def kind(data: bytes, digest: str) -> str:
     """What a file shows, "CT" or "X-ray", by its header or its looks; empty if neither."""
     try:
-        scan = _scan(digest, None, data)
+        decoded = scan(data, digest, None)
     except RetrievalError:
         return ""  # the search will say what is wrong with the file
-    if scan.modality:
-        return scan.modality
-    finding = _intake(digest, None, scan)
+    if decoded.modality:
+        return decoded.modality
+    finding = _intake(digest, None, decoded)
     return finding.kind if finding else ""
 
 
@@ -217,8 +221,14 @@ def place(data: bytes) -> Place | None:
 
 
 @st.cache_resource(scope="session", max_entries=2, show_spinner=False)
-def _scan(digest: str, frame: int | None, _data: bytes) -> Scan:
-    return decoder().decode(_data, frame=frame)
+def _decoded(digest: str, frame: int | None, _data: bytes) -> Scan | ScanError:
+    """The scan, or why there is none: Streamlit keeps no exception, and would decode again."""
+    try:
+        return decoder().decode(_data, frame=frame)
+    except ScanError as error:
+        if type(error) is ScanError:  # no fault of the picture
+            raise
+        return copy.copy(error)
 
 
 @st.cache_resource(scope="session", max_entries=16, show_spinner=False)
@@ -247,24 +257,24 @@ def _read(
     _model: Model,
     _region: Region | None,
 ) -> Query:
-    scan = _scan(digest, frame, _data)
-    check_searchable(scan)
-    part = _region.crop(scan.pixels, _model.margin) if _region else scan.pixels
+    decoded = scan(_data, digest, frame)
+    check_searchable(decoded)
+    part = _region.crop(decoded.pixels, _model.margin) if _region else decoded.pixels
     features = _model.encode([part])
     return Query(
-        sha256=scan.sha256,
+        sha256=decoded.sha256,
         digest=digest,
-        view=scan.view,
-        format=scan.format,
-        modality=scan.modality,
-        width=scan.width,
-        height=scan.height,
-        frames=scan.frames,
-        frame=scan.frame,
-        warnings=scan.warnings,
+        view=decoded.view,
+        format=decoded.format,
+        modality=decoded.modality,
+        width=decoded.width,
+        height=decoded.height,
+        frames=decoded.frames,
+        frame=decoded.frame,
+        warnings=decoded.warnings,
         features=features[0],
         code=_model.codes(features),
-        finding=_intake(digest, frame, scan),
+        finding=_intake(digest, frame, decoded),
         region=_region,
     )
 
@@ -276,7 +286,7 @@ def _distances(code: str, state: str, _code: Codes, _archive: Archive) -> npt.ND
 
 def forget() -> None:
     """Drop what this visit's caches hold of its scans."""
-    for cached in (_scan, _intake, _read, _distances):
+    for cached in (_decoded, _intake, _read, _distances):
         cached.clear()
 
 

@@ -25,6 +25,7 @@ CARD_SHAPES = {"CT": (480, 360), "X-ray": (400, 400)}  # pixels
 LARGE = 1024  # pixels
 SYNTHETIC = "synthetic"
 HEADER_SECONDS = 3.0  # of a file among many
+DECODERS = 3  # processes for each purpose, started when they are needed
 
 Made = TypeVar("Made")
 
@@ -33,11 +34,14 @@ log = logging.getLogger(__name__)
 
 @st.cache_resource(show_spinner=False)
 def decoder(purpose: str = "archive") -> Decoder:
-    """A process that decodes pictures, within limits of memory and time.
+    """Processes that decode pictures, within limits of memory and time.
 
-    One for each purpose: an upload that runs into the time limit holds up no card.
+    Some for each purpose: an upload that runs into the time limit holds up no card, and
+    no other visitor's upload.
     """
-    return Decoder(timeout=HEADER_SECONDS) if purpose == "headers" else Decoder()
+    if purpose == "headers":
+        return Decoder(timeout=HEADER_SECONDS, children=DECODERS)
+    return Decoder(children=DECODERS)
 
 
 def _made(

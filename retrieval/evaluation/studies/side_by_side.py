@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.archives.archive import Archive
+from retrieval.codes.from_files import Progress
 from retrieval.errors import EvaluationError
 from retrieval.evaluation import curves, protocols
 from retrieval.evaluation.cases import Cases, cases_of_archive
@@ -22,6 +23,8 @@ DEPTHS = (1, 5, 10, 50)
 class SideBySide:
     """P@k of the n queries that both archives hold, (n, depths) each, and of whom they are."""
 
+    protocol: str
+    ids: tuple[str, str]  # of the archives
     first: Floats
     second: Floats
     patients: npt.NDArray[np.str_]
@@ -30,6 +33,8 @@ class SideBySide:
         """Means and the paired difference, first minus second, with its interval, at each k."""
         columns = paired_difference(self.first, self.second, self.patients).T
         return {
+            "protocol": self.protocol,
+            "archives": dict(zip(("first", "second"), self.ids, strict=True)),
             "queries": len(self.first),
             "at_k": {
                 str(k): {
@@ -42,24 +47,49 @@ class SideBySide:
         }
 
 
-def compare(first: Archive, second: Archive) -> SideBySide:
-    """The official protocol on both; EvaluationError unless they share test pictures."""
-    ours, theirs = _official(first), _official(second)
-    shared, left, right = np.intersect1d(ours[0].sha256, theirs[0].sha256, return_indices=True)
+def compare(
+    first: Archive, second: Archive, *, protocol: str = "official", progress: Progress | None = None
+) -> SideBySide:
+    """Ask both by one protocol; EvaluationError unless they share test pictures.
+
+    progress : told of the queries ranked, those of both archives together.
+    """
+    asked = [_asked(archive, protocol) for archive in (first, second)]
+    checksums = (queries.sha256 for _, queries in asked)
+    shared, *rows = np.intersect1d(*checksums, return_indices=True)
     if not len(shared):
         raise EvaluationError(
             f"Archives {first.name} and {second.name} share no test picture, so their answers "
             "cannot be compared query by query."
         )
-    return SideBySide(ours[1][left], theirs[1][right], ours[0].patients[left])
+    ours, theirs = (
+        _precision(gallery, queries.take(chosen), protocol, _half(progress, number))
+        for number, ((gallery, queries), chosen) in enumerate(zip(asked, rows, strict=True))
+    )
+    patients = asked[0][1].patients[rows[0]]
+    return SideBySide(protocol, (first.id, second.id), ours, theirs, patients)
 
 
-def _official(archive: Archive) -> tuple[Cases, Floats]:
+def _asked(archive: Archive, protocol: str) -> tuple[Cases, Cases]:
+    """The cases that a protocol ranks, and the archive's test cases, which ask."""
     model = archive.model()
     cases = cases_of_archive(archive, model)
     queries = cases.take(cases.splits == "test")
     if not len(queries):
         raise EvaluationError(f"Archive {archive.name} has no case in split test.")
-    gallery = protocols.gallery_for(archive, model, queries, "official")
-    values, _ = curves.figures_of_queries(gallery, queries)
-    return queries, values[:, [k - 1 for k in DEPTHS]]  # precision comes first
+    return protocols.gallery_for(archive, model, queries, protocol), queries
+
+
+def _precision(gallery: Cases, queries: Cases, protocol: str, progress: Progress | None) -> Floats:
+    """P@k of every query at the depths: (queries, depths)."""
+    values, _ = curves.figures_of_queries(
+        gallery, queries, keep_own=protocol == "paper", progress=progress
+    )
+    return values[:, [k - 1 for k in DEPTHS]]  # precision comes first
+
+
+def _half(progress: Progress | None, number: int) -> Progress | None:
+    """A counter for one of two archives, first 0 and then 1, that ask as much each."""
+    if progress is None:
+        return None
+    return lambda done, total: progress(number * total + done, 2 * total)
