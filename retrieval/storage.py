@@ -130,10 +130,15 @@ def update(folder: Path, manifest: str, about: Json, writers: Mapping[str, Write
     replace_json(folder / manifest, {**about, "digest": fingerprint(about)})
     kept = before | {entry["name"] for entry in files.values()}
     for name in files:
-        stem, suffix = os.path.splitext(name)
-        for old in folder.glob(f"{stem}-{'[0-9a-f]' * 12}{suffix}"):
+        for old in written(folder, name):
             if old.name not in kept:
                 old.unlink(missing_ok=True)
+
+
+def written(folder: Path, name: str) -> list[Path]:
+    """Where the file that a manifest calls `name` lies, as it is now and as it was before."""
+    stem, suffix = os.path.splitext(name)
+    return sorted(folder.glob(f"{stem}-{'[0-9a-f]' * 12}{suffix}"))
 
 
 def _named_files(manifest: Path) -> set[str]:

@@ -25,15 +25,17 @@ from retrieval.codes import model as models
 from retrieval.codes.hashing import Codes, Features
 from retrieval.codes.model import ID_LENGTH, Model
 from retrieval.errors import ArchiveError, ModelMismatch
+from retrieval.reading.packs import File, Pack, Part
 from retrieval.statistics.calibration import Calibration
 
 SCHEMA = 1
 MANIFEST = "archive.json"
 CODES, FEATURES, CATALOGUE = "codes.npy", "features.npy", "catalogue.sqlite"
 CALIBRATION = "calibration.json"
+PACK = "pictures.zip"  # 8-bit copies of the pictures that were indexed with the archive
 LAYOUT, LAYOUT_OF = "layout.npy", "layout_of"  # a map, and the id of the content that it shows
 SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "archives"
-COPIES = "pictures"  # sub-folder of the pictures that an archive carries itself
+COPIES = "pictures"  # sub-folder of the copies of pictures that came later
 DATA_VARIABLE = "RETRIEVAL_DATA"
 DATA = Path(__file__).resolve().parents[2] / "data"
 
@@ -46,6 +48,7 @@ class Archive:
         cases are added or removed, so it may have been fitted on other content.
     points : float32 (n, 2), each case's place on the map; None without a map, or if cases
         were added or removed since it was made.
+    pack : copies of its pictures; None if it carries none.
     """
 
     folder: Path
@@ -56,6 +59,7 @@ class Archive:
     catalogue: Catalogue
     calibration: Calibration | None = None
     points: npt.NDArray[np.float32] | None = None
+    pack: Pack | None = None
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -124,15 +128,21 @@ class Archive:
                 "search it with its own model or index it again."
             )
 
-    def picture(self, entry: Entry) -> Path | None:
-        """Where the case's picture lies on this machine, or None."""
+    def picture(self, entry: Entry) -> File | None:
+        """The case's picture on this machine, a file or a part of the archive's pack; or None."""
         if not _stays_inside(entry.file):
             return None
+        if self.pack is not None and entry.file in self.pack.names:
+            return Part(self.pack, entry.file)
         for root in self.picture_roots():
             path = root / entry.file
             if path.is_file():
                 return path
         return None
+
+    def carries(self, picture: File) -> bool:
+        """Whether a picture that `picture` gave is a copy in the archive's own folder."""
+        return isinstance(picture, Part) or picture.parent == self.folder / COPIES
 
     def picture_roots(self) -> list[Path]:
         """Folders that may hold the pictures: the archive's own, its source, the data folder."""
@@ -186,6 +196,7 @@ def _opened(folder: Path) -> Archive:
             catalogue=Catalogue(storage.data_file(folder, about, CATALOGUE)),
             calibration=_calibration(folder, about),
             points=_points(folder, about),
+            pack=Pack(storage.data_file(folder, about, PACK)) if PACK in about["files"] else None,
         )
         sound = _is_sound(archive)
     except (KeyError, TypeError, ValueError, OSError):
@@ -224,7 +235,7 @@ def is_shipped(folder: Path) -> bool:
 def verify(archive: Archive) -> None:
     """Check files, sizes, order and that the codes follow from the features; or ArchiveError.
 
-    The archive's copies of pictures must exist; their content is not checked.
+    Copies of pictures that were added later must exist; their content is not checked.
     """
     storage.verify(archive.folder, archive.about, ArchiveError)
     entries = archive.catalogue.entries()

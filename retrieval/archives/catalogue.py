@@ -17,12 +17,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from retrieval.codes.model import ID_LENGTH
 from retrieval.errors import ArchiveError
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One case of an archive; `file` is relative to the archive's pictures."""
+    """One case of an archive; `file` is relative to the archive's pictures.
+
+    id : the start of `sha256`, and for a further copy of the picture a number after a hyphen.
+    """
 
     id: str
     sha256: str
@@ -83,7 +87,11 @@ class Catalogue:
 
     def positions_of(self, sha256: str) -> list[int]:
         """The positions of the picture with this pixel checksum: usually none or one."""
-        rows = self._rows("SELECT position FROM cases WHERE sha256 = ? ORDER BY position", [sha256])
+        rows = self._rows(
+            "SELECT position FROM cases WHERE sha256 = ?1 AND (id = ?2 OR id BETWEEN ?2 || '-' "
+            "AND ?2 || '.') ORDER BY position",  # found by the index of ids: "." follows "-"
+            [sha256, sha256[:ID_LENGTH]],
+        )
         return [position for (position,) in rows]
 
     def _rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
@@ -105,7 +113,6 @@ def write(path: Path, entries: Iterable[Entry]) -> None:
         connection.execute(
             f"CREATE TABLE cases (position INTEGER PRIMARY KEY, {kinds}, UNIQUE (id))"
         )
-        connection.execute("CREATE INDEX by_sha256 ON cases (sha256)")
         marks = ", ".join("?" * (len(COLUMNS) + 1))
         connection.executemany(
             f"INSERT INTO cases VALUES ({marks})",

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ import numpy as np
 
 from retrieval import storage
 from retrieval.archives import archive as archives
-from retrieval.archives import catalogue
+from retrieval.archives import catalogue, copies
 from retrieval.archives.archive import (
     CALIBRATION,
     CATALOGUE,
@@ -44,7 +43,6 @@ from retrieval.codes.model import ID_LENGTH, Model
 from retrieval.data.folder import Folder, patient_group
 from retrieval.errors import ArchiveError
 from retrieval.reading import decode
-from retrieval.reading.scan import Scan
 from retrieval.statistics.calibration import Calibration
 
 PICTURES = ("link", "copy", "none")
@@ -80,17 +78,15 @@ def index(
         "pictures": _link(folder.root, out) if pictures == "link" else "",
     }
 
-    def copies(fresh: Path) -> None:
-        for path in paths:
-            _keep_copy(fresh, read(path))
-
     codes = model.codes(features)
     about, writers = _content(about, codes, features, entries)
+    if pictures == "copy":
+        writers |= copies.pack_writer(dict(zip(checksums, paths, strict=True)), read)
     order = sorted(range(len(entries)), key=lambda row: entries[row].id)
     if len(codes) <= MOST:
         writers |= _layout_writer(codes[order])
         about[LAYOUT_OF] = about["id"]
-    storage.create(out, MANIFEST, about, writers, copies if pictures == "copy" else None)
+    storage.create(out, MANIFEST, about, writers)
     return archives.open_archive(out)
 
 
@@ -110,10 +106,7 @@ def add(
         features, checksums = from_files.encode_all(files, model, read)
         _refuse_known(archive, files, checksums)
         for path, sha256 in zip(files, checksums, strict=True):
-            scan = read(path)  # again: all of them at once might not fit in memory
-            if scan.sha256 != sha256:
-                raise ArchiveError(f"{path.name} changed while it was read; add it again.")
-            _keep_copy(archive.folder, scan)
+            copies.keep(archive.folder, copies.again(path, sha256, read))
         held = archive.catalogue.entries()
         fresh = _with_ids(
             [_added(sha256, label) for sha256 in checksums], {entry.id for entry in held}
@@ -142,7 +135,7 @@ def remove(where: Path, ids: Iterable[str]) -> Archive:
         entries = archive.catalogue.entries()
         left = [entry for entry, keep in zip(entries, kept, strict=True) if keep]
         smaller = _rewrite(archive, archive.codes[kept], archive.features[kept], left)
-        _drop_copies(smaller)
+        copies.drop_unused(smaller)
         return smaller
 
 
@@ -175,7 +168,7 @@ def calibrated_copy(archive: Archive, calibration: Calibration, out: Path) -> Ar
     """Write a copy of an archive that holds this calibration; the archive stays as it is."""
     storage.require_free(out, ArchiveError)
 
-    def copies(fresh: Path) -> None:
+    def come_along(fresh: Path) -> None:
         if (archive.folder / archives.COPIES).is_dir():
             shutil.copytree(archive.folder / archives.COPIES, fresh / archives.COPIES)
 
@@ -191,7 +184,7 @@ def calibrated_copy(archive: Archive, calibration: Calibration, out: Path) -> Ar
         for name in about["files"]
     }
     writers = {**same, **_calibration_writer(archive, calibration)}
-    storage.create(out, MANIFEST, about, writers, copies)
+    storage.create(out, MANIFEST, about, writers, come_along)
     return archives.open_archive(out)
 
 
@@ -218,7 +211,7 @@ def _changing(where: Path) -> Iterator[Archive]:
         )
     with storage.locked(folder):
         newest = archives.open_archive(folder)
-        _drop_copies(newest)
+        copies.drop_unused(newest)
         yield newest
 
 
@@ -271,31 +264,6 @@ def _refuse_known(archive: Archive, files: Sequence[Path], checksums: Sequence[s
         seen.add(sha256)
 
 
-_NAME = rf"[0-9a-f]{{{ID_LENGTH}}}\.png"
-OWN_COPY = re.compile(rf"{_NAME}|\.{_NAME}{re.escape(storage.PARTIAL)}")  # or one half written
-
-
-def _keep_copy(archive: Path, scan: Scan) -> None:
-    """Keep the 8-bit picture, which holds no patient tag, inside the archive's folder."""
-    folder = archive / archives.COPIES
-    folder.mkdir(exist_ok=True)
-    storage.replace_bytes(folder / archives.copy_name(scan.sha256), scan.png())
-
-
-def _drop_copies(archive: Archive) -> None:
-    """Delete the archive's own copies of cases that it does not hold.
-
-    A copy is known by its name, the start of a checksum, in the archive's folder of copies.
-    """
-    folder = archive.folder / archives.COPIES
-    if folder.is_symlink() or not folder.is_dir():
-        return
-    used = set(archive.catalogue.column("file").tolist())
-    for path in folder.iterdir():
-        if OWN_COPY.fullmatch(path.name) and path.name not in used and path.is_file():
-            path.unlink(missing_ok=True)
-
-
 def _require_same_features(archive: Archive, model: Model) -> None:
     if not np.array_equal(archive.columns, model.columns):
         raise ArchiveError(
@@ -306,6 +274,7 @@ def _require_same_features(archive: Archive, model: Model) -> None:
 
 def _rewrite(archive: Archive, codes: Codes, features: Features, entries: list[Entry]) -> Archive:
     about, writers = _content(archive.about, codes, features, entries)
+    writers |= copies.smaller_pack_writer(archive.pack, {entry.file for entry in entries})
     storage.update(archive.folder, MANIFEST, about, writers)
     return archives.open_archive(archive.folder)
 

@@ -32,8 +32,8 @@ if TYPE_CHECKING:  # torch loads only when a scan is encoded
 SCHEMA = 1
 MANIFEST = "model.json"
 WEIGHTS = "weights.safetensors"
-SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "models"
 ID_LENGTH = 16  # hex digits of a picture's sha256 that make its id
+SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "models"
 CRITERIA = ("MID", "MIQ", "FCQ")
 Progress = Callable[[int, int], None]  # scans done, scans in all
 

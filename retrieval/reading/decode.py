@@ -18,6 +18,7 @@ from retrieval.errors import ScanError, ScanTooLarge, UnreadableScan, Unsupporte
 from retrieval.imaging import burned_in_text
 from retrieval.imaging.greys import extent
 from retrieval.reading import signatures, view
+from retrieval.reading.packs import File, Part
 from retrieval.reading.pictures import decode_picture
 from retrieval.reading.scan import (
     BURNED_IN,
@@ -70,8 +71,8 @@ def decode(data: bytes, *, frame: int | None = None, limits: Limits = LIMITS) ->
         raise damaged from None
 
 
-def read(path: Path, *, frame: int | None = None, decode: BytesDecoder = decode) -> Scan:
-    """Decode the file at `path`; the message of an error starts with its name.
+def read(path: File, *, frame: int | None = None, decode: BytesDecoder = decode) -> Scan:
+    """Decode the file at `path`, or a part of a pack; the message of an error starts with its name.
 
     `decode` may be a `sandbox.Decoder`'s, for files from elsewhere.
     """
@@ -80,7 +81,7 @@ def read(path: Path, *, frame: int | None = None, decode: BytesDecoder = decode)
 
 
 @contextlib.contextmanager
-def named(path: Path) -> Iterator[None]:
+def named(path: File) -> Iterator[None]:
     """Start the message of a ScanError with the name of the file at `path`."""
     try:
         yield
@@ -106,7 +107,9 @@ def inspect(path: Path, *, decode: BytesDecoder = decode) -> dict[str, Any]:
     return report | found | {"ok": True, "warnings": notes}
 
 
-def _load(path: Path, limits: Limits) -> bytes:
+def _load(path: File, limits: Limits) -> bytes:
+    if isinstance(path, Part):
+        return path.read_bytes()
     try:
         if path.is_dir():
             raise UnreadableScan("This is a folder; choose a file in it.")

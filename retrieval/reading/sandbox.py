@@ -24,6 +24,7 @@ from retrieval.errors import (
     UnreadableScan,
 )
 from retrieval.reading import decode, scan, wire
+from retrieval.reading.packs import File
 from retrieval.reading.scan import LIMITS, Scan
 from retrieval.reading.series import Place
 
@@ -64,7 +65,7 @@ class Decoder:
         except (ScanError, *wire.NONSENSE):
             return None
 
-    def read(self, path: Path) -> Scan:
+    def read(self, path: File) -> Scan:
         """`decode.read` in a child; the message of an error starts with the file's name."""
         return decode.read(path, decode=self.decode)
 

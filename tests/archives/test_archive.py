@@ -25,7 +25,7 @@ from retrieval.errors import (
     UnreadableScan,
     UnsupportedScan,
 )
-from retrieval.reading import decode
+from retrieval.reading import decode, packs
 from retrieval.search.search import search
 from tests import small
 
@@ -238,8 +238,11 @@ def test_pictures_are_found_beside_in_the_source_or_in_the_data_folder(
 def test_an_archive_may_carry_its_pictures(folder, model, tmp_path):
     carried = indexing.index(folder, model, tmp_path / "carried", pictures="copy")
     for entry in carried.catalogue.entries():
-        assert carried.picture(entry).parent == tmp_path / "carried" / "pictures"
+        assert carried.carries(carried.picture(entry))
         assert decode.read(carried.picture(entry)).sha256 == entry.sha256
+    assert [path.suffix for path in carried.folder.glob("pictures*")] == [".zip"]
+    again = indexing.index(folder, model, tmp_path / "again", pictures="copy")
+    assert again.pack.path.name == carried.pack.path.name  # and so the same bytes
     with pytest.raises(ArchiveError, match="Pictures can be link, copy, none"):
         indexing.index(folder, model, tmp_path / "other", pictures="move")
 
@@ -248,9 +251,74 @@ def test_a_copy_that_is_missing_is_noticed(folder, model, tmp_path):
     carried = indexing.index(folder, model, tmp_path / "carried", pictures="copy")
     archives.verify(carried)
     entry = carried.catalogue.entries([3])[0]
-    carried.picture(entry).unlink()
+    repack(carried, {name: carried.pack.read(name) for name in carried.pack.names - {entry.file}})
+    carried = open_archive(carried.folder)
+    assert carried.picture(entry) is None
     with pytest.raises(ArchiveError, match=f"lacks the picture of case {entry.id}"):
         archives.verify(carried)
+
+
+def repack(archive, parts):
+    """Put a pack of these parts in an archive, as a faulty program might."""
+    writer = {archives.PACK: lambda path: packs.write(path, parts.items())}
+    storage.update(archive.folder, archives.MANIFEST, archive.about, writer)
+
+
+def test_a_damaged_copy_and_a_damaged_pack_are_noticed(folder, model, tmp_path):
+    carried = indexing.index(folder, model, tmp_path / "carried", pictures="copy")
+    entry, path = carried.catalogue.entries([3])[0], carried.pack.path
+    data = carried.picture(entry).read_bytes()
+    path.write_bytes(path.read_bytes().replace(data, data[:-9] + b"?" + data[-8:]))
+    damaged = open_archive(carried.folder)
+    with pytest.raises(ArchiveError, match="does not match its checksum"):
+        archives.verify(damaged)
+    with pytest.raises(ArchiveError, match="is damaged; make or download"):
+        decode.read(damaged.picture(entry))
+    decode.read(damaged.picture(carried.catalogue.entries([4])[0]))
+    path.write_bytes(bytes(path.stat().st_size))
+    with pytest.raises(ArchiveError, match="is damaged; make or download"):
+        open_archive(carried.folder)
+
+
+def test_a_name_that_leads_out_is_no_picture_though_a_pack_has_it(folder, model, tmp_path):
+    carried = indexing.index(folder, model, tmp_path / "carried", pictures="copy")
+    entry = carried.catalogue.entries([0])[0]
+    repack(carried, {"../up.png": b"", entry.file: carried.picture(entry).read_bytes()})
+    carried = open_archive(carried.folder)
+    assert carried.picture(replace(entry, file="../up.png")) is None
+    assert carried.picture(entry) is not None
+
+
+def test_pictures_come_to_a_pack_and_leave_it(folder, model, tmp_path):
+    carried = indexing.index(folder, model, tmp_path / "carried", pictures="copy")
+    first = carried.pack.path
+    Image.fromarray(small.picture("disk", 999)).save(tmp_path / "new.png")
+    larger = indexing.add(carried.folder, [tmp_path / "new.png"], "disk")
+    added = next(e for e in larger.catalogue.entries() if e.source == "added")
+    gone = next(e for e in larger.catalogue.entries() if e.source != "added")
+    assert larger.pack.path == first and larger.carries(larger.picture(added))
+    smaller = indexing.remove(carried.folder, [gone.id])
+    assert smaller.pack.names == larger.pack.names - {gone.file}
+    assert smaller.picture(gone) is None and smaller.picture(added) is not None
+    assert list(carried.folder.glob("pictures-*")) == [smaller.pack.path]  # nor on the disk
+    assert larger.picture(gone).read_bytes()  # what was open before still answers
+    archives.verify(smaller)
+    smaller = indexing.remove(carried.folder, [added.id])
+    assert smaller.picture(added) is None and not any((carried.folder / "pictures").iterdir())
+
+
+def test_a_file_that_changes_while_it_is_copied_is_refused(folder, model, tmp_path):
+    read, calls = decode.read, []
+
+    def changing(path):
+        calls.append(path)
+        if len(calls) <= len(folder.cases):
+            return read(path)
+        return read(folder.path(folder.cases[calls.index(path) - 1]))
+
+    with pytest.raises(ArchiveError, match="changed while it was read; try again"):
+        indexing.index(folder, model, tmp_path / "odd", pictures="copy", read=changing)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_kept_of_an_archive_follows_all_that_it_stores(own, folder, model, tmp_path):

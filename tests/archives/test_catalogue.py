@@ -7,21 +7,17 @@ from retrieval.archives import catalogue
 from retrieval.archives.catalogue import COLUMNS, Catalogue, Entry
 from retrieval.errors import ArchiveError
 
-ENTRIES = [
-    Entry(
-        f"{n:02}",
-        f"sha{n % 3}",
-        f"label {n % 2}",
-        f"p{n}",
-        "train",
-        "",
-        "s",
-        "",
-        "it's",
-        f"{n}.png",
-    )
-    for n in range(5)
-]
+CHECKSUMS = [f"{n % 3:064x}"[::-1] for n in range(5)]
+NUMBERS = ("", "", "", "-2", "-2")  # the first picture and the second one stand twice
+
+
+def entry(n):
+    case = f"{CHECKSUMS[n][:16]}{NUMBERS[n]}"
+    return Entry(case, CHECKSUMS[n], f"label {n % 2}", f"p{n}", "train", "", "s", "", "it's",
+                 f"{n}.png")  # fmt: skip
+
+
+ENTRIES = sorted((entry(n) for n in range(5)), key=lambda one: one.id)
 
 
 @pytest.fixture
@@ -42,8 +38,21 @@ def test_columns(written, name):
 
 
 def test_positions_of_a_picture(written):
-    assert written.positions_of("sha1") == [1, 4]
-    assert written.positions_of("sha1' OR '1'='1") == []
+    for sha256 in CHECKSUMS:
+        own = [place for place, one in enumerate(ENTRIES) if one.sha256 == sha256]
+        assert written.positions_of(sha256) == own
+    assert [len(written.positions_of(sha256)) for sha256 in CHECKSUMS[:3]] == [2, 2, 1]
+    assert written.positions_of(CHECKSUMS[0][:-1] + "1") == []  # of the same id, had it one
+    assert written.positions_of("") == []
+    assert written.positions_of("' OR '1'='1") == []
+
+
+def test_a_picture_is_found_by_the_index_of_ids(written):
+    plans = []
+    written._connection.set_trace_callback(plans.append)
+    written.positions_of(CHECKSUMS[0])
+    found = written._rows(f"EXPLAIN QUERY PLAN {plans[0]}")
+    assert not any("SCAN" in str(row) for row in found), found
 
 
 def test_reading_leaves_no_file_behind(written):

@@ -10,6 +10,7 @@ from PIL import Image
 from pages.common.shell import engine, pictures
 from pages.common.shell import texts as words
 from retrieval.archives import archive as archives
+from retrieval.archives.indexing import index
 from retrieval.codes import hamming
 from retrieval.data.synthetic import write_ct_series
 from retrieval.reading import decode
@@ -206,6 +207,17 @@ def test_another_picture_under_a_cases_name_is_not_shown(tmp_path, monkeypatch):
     monkeypatch.setenv(archives.DATA_VARIABLE, str(tmp_path))
     assert archive.picture(entry) == path
     assert pictures.picture(archive, entry) is None
+
+
+def test_a_damaged_copy_of_a_picture_is_not_shown(folder, model, tmp_path):
+    archive = index(folder, model, tmp_path / "carried", pictures="copy")
+    entries = archive.catalogue.entries([0, 1])
+    data = archive.picture(entries[0]).read_bytes()
+    pack = archive.pack.path
+    pack.write_bytes(pack.read_bytes().replace(data, bytes(len(data))))
+    damaged = archives.open_archive(archive.folder)
+    assert pictures.picture(damaged, entries[0]) is None
+    assert pictures.picture(damaged, entries[1])
 
 
 def test_a_scan_is_forgotten_by_start_again(monkeypatch):

@@ -20,6 +20,7 @@ from retrieval.codes.model import prune
 from retrieval.data.folder import read_folder
 from retrieval.data.synthetic import write_ct_series
 from retrieval.imaging.regions import Region
+from retrieval.reading.decode import decode
 from retrieval.search.refining import Examples, Space, code_of
 from retrieval.search.search import search
 from tests import small
@@ -73,8 +74,7 @@ def test_a_part_is_a_search_of_the_crop(tmp_path):
     app = uploaded(started(), sample_bytes())
     app.session_state[f"region-{asked(app).digest[:16]}-None"] = part
     app.run()
-    with Image.open(archive.picture(entry)) as picture:
-        pixels = np.asarray(picture.convert("L"), dtype=np.float32) / 255
+    pixels = decode(archive.picture(entry).read_bytes()).pixels
     model = archive.model()
     wanted = search(archive, model.codes(model.encode([part.crop(pixels)])), "").hits(10)
     assert rows(app) == [(hit.rank, hit.distance) for hit in wanted.hits]

@@ -128,7 +128,8 @@ def test_the_command_says_what_a_picture_looks_like(tmp_path):
     archive = open_archive("sample-ct")
     entry = next(iter(archive.catalogue.entries([0])))
     command = [sys.executable, "-m", "retrieval", "intake", "check"]
-    picture = archive.picture(entry)
+    picture = tmp_path / "drawn.png"
+    picture.write_bytes(archive.picture(entry).read_bytes())
     done = subprocess.run([*command, picture, "--json"], cwd=ROOT, capture_output=True, text=True)
     found = json.loads(done.stdout)
     assert found["kind"] == "CT" and not found["inverted"] and done.returncode == 0

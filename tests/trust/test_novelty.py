@@ -75,10 +75,11 @@ def test_without_untouched_features_or_with_few_cases_nothing_is_said(archive, m
     assert NoveltyDetector.of(paper, paper.model()) is None
 
 
-def test_a_search_says_so(capsys):
+def test_a_search_says_so(tmp_path, capsys):
     drawn = open_archive("sample-xray")
     entry = drawn.catalogue.entries([0])[0]
-    picture = drawn.picture(entry)
+    picture = tmp_path / "drawn.png"
+    picture.write_bytes(drawn.picture(entry).read_bytes())
     assert decode.read(picture).sha256 == entry.sha256
     assert main(["search", "pneumonia-xray", str(picture), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["trust"]["novel"] is True

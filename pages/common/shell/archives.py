@@ -50,7 +50,7 @@ def opened_at(folder: str) -> Archive:
 
 def _folders() -> Iterator[Path]:
     shipped = [archives.SHIPPED / name for name in archives.shipped()]
-    yield from sorted(shipped, key=lambda folder: not (folder / "pictures").is_dir())
+    yield from sorted(shipped, key=lambda folder: not any(folder.glob("pictures-*.zip")))
     for root in os.environ.get(ARCHIVES_VARIABLE, "").split(os.pathsep):
         if root:
             manifests = [Path(root) / archives.MANIFEST, *Path(root).glob(f"*/{archives.MANIFEST}")]

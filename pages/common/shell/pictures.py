@@ -7,15 +7,15 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from itertools import chain, zip_longest
-from pathlib import Path
 from typing import TypeVar
 
 import streamlit as st
 from PIL import Image, ImageOps
 
-from retrieval.archives.archive import COPIES, Archive
+from retrieval.archives.archive import Archive
 from retrieval.archives.catalogue import Entry
 from retrieval.errors import ArchiveError, RetrievalError
+from retrieval.reading.packs import File
 from retrieval.reading.sandbox import Decoder
 from retrieval.reading.scan import Scan
 from retrieval.reading.view import View
@@ -45,17 +45,17 @@ def decoder(purpose: str = "archive") -> Decoder:
 
 
 def _made(
-    make: Callable[[str, str, bool], Made | None], archive: Archive, entry: Entry
+    make: Callable[[str, str, bool, File], Made | None], archive: Archive, entry: Entry
 ) -> Made | None:
-    """What `make` gives of a case's checksum, path, and whether the archive holds it itself.
+    """What `make` gives of a case's checksum, place, whether the archive carries it, and file.
 
     None if the picture is not here or cannot be read.
     """
-    path = archive.picture(entry)
-    if path is None:
+    file = archive.picture(entry)
+    if file is None:
         return None
     try:
-        return make(entry.sha256, str(path), path.parent == archive.folder / COPIES)
+        return make(entry.sha256, str(file), archive.carries(file), file)
     except RetrievalError as error:
         _log_unshown(entry, error)
         return None
@@ -67,8 +67,8 @@ def case_view(archive: Archive, entry: Entry) -> View | None:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _case_view(sha256: str, path: str, own: bool) -> View | None:
-    scan = _case_scan(sha256, path, own)
+def _case_view(sha256: str, place: str, own: bool, _file: File) -> View | None:
+    scan = _case_scan(sha256, place, own, _file)
     return scan and scan.view
 
 
@@ -84,8 +84,10 @@ def picture(archive: Archive, entry: Entry) -> bytes | None:
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
-def _card_picture(sha256: str, path: str, own: bool, shape: tuple[int, int]) -> bytes | None:
-    scan = _case_scan(sha256, path, own)
+def _card_picture(
+    sha256: str, place: str, own: bool, _file: File, shape: tuple[int, int]
+) -> bytes | None:
+    scan = _case_scan(sha256, place, own, _file)
     if scan is None:
         return None
     grey = Image.fromarray(scan.preview())
@@ -98,17 +100,17 @@ def large_picture(archive: Archive, entry: Entry) -> bytes | None:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _large_picture(sha256: str, path: str, own: bool) -> bytes | None:
-    scan = _case_scan(sha256, path, own)
+def _large_picture(sha256: str, place: str, own: bool, _file: File) -> bytes | None:
+    scan = _case_scan(sha256, place, own, _file)
     return scan and png(Image.fromarray(scan.preview(LARGE)))
 
 
-def _case_scan(sha256: str, path: str, own: bool) -> Scan | None:
-    """The picture at `path`, unless it is another one than the case's by the same name.
+def _case_scan(sha256: str, place: str, own: bool, file: File) -> Scan | None:
+    """The picture in `file`, unless it is another one than the case's by the same name.
 
     An archive's `own` copy has 8 bits and so another checksum than a deeper original.
     """
-    scan = decoder().read(Path(path))
+    scan = decoder().read(file)
     return scan if own or scan.sha256 == sha256 else None
 
 
@@ -141,7 +143,7 @@ def samples(folder: str, state: str, _archive: Archive, number: int = 6) -> list
 
 def sample_bytes(archive: Archive, entry: Entry) -> bytes:
     """The file of a sample's picture, to be decoded like an upload."""
-    path = archive.picture(entry)
-    if path is None:
+    file = archive.picture(entry)
+    if file is None:
         raise ArchiveError("This sample's picture is gone; choose another.")
-    return path.read_bytes()
+    return file.read_bytes()
