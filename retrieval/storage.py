@@ -3,8 +3,8 @@
 A folder is data files plus one manifest (JSON) that names them with size and
 sha256. Data files carry part of their checksum in their name, so an update
 writes new files beside the old ones and then replaces the manifest in one
-step: a stop at any moment leaves the old state or the new one. The files of
-the state before are kept until the next update, for readers on their way.
+step: a stop at any moment leaves the old state or the new one. The files of the
+previous state are kept until the next update, for readers that have just opened it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import os
 import secrets
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,7 @@ from typing import Any
 from retrieval.errors import RetrievalError
 
 Json = dict[str, Any]
-Writer = Callable[[Path], None]  # writes one file at the path given
+Writer = Callable[[Path], object]  # writes one file at the path given
 
 BLOCK = 1 << 20
 PARTIAL = ".partial"
@@ -98,16 +99,16 @@ def create(
 def locked(folder: Path) -> Iterator[None]:
     """Be the only process that changes `folder`; waits for another one to finish.
 
-    The system lets go of the lock when its holder ends, however it ends.
+    The system releases the lock when its holder ends, even after a crash.
     """
     with (folder / ".lock").open("a+b") as file:
-        try:
-            import fcntl
-        except ImportError:  # Windows
+        if sys.platform == "win32":
             import msvcrt
 
             msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
         else:
+            import fcntl
+
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -119,7 +120,7 @@ def update(folder: Path, manifest: str, about: Json, writers: Mapping[str, Write
     Callers that change a folder others may change too hold `locked` around it.
     """
     for stale in folder.glob(f".*{PARTIAL}*"):
-        if stale.is_file():  # a folder is of an `index` into this one that was stopped
+        if stale.is_file():  # a folder belongs to an `index` into this one that was stopped
             stale.unlink()
     before = _named_files(folder / manifest)
     files = {name: _write(folder, name, writer) for name, writer in writers.items()}
@@ -141,7 +142,7 @@ def written(folder: Path, name: str) -> list[Path]:
 
 
 def _named_files(manifest: Path) -> set[str]:
-    """Names of the data files of the state before an update; none where there is no such state."""
+    """Names of the data files before an update; empty if the manifest is absent or damaged."""
     try:
         files = json.loads(manifest.read_text(encoding="utf-8"))["files"]
         return {entry["name"] for entry in files.values()}
@@ -150,7 +151,7 @@ def _named_files(manifest: Path) -> set[str]:
 
 
 def _write(folder: Path, name: str, writer: Writer) -> Json:
-    """Write one file under a name that holds part of its checksum; its manifest entry."""
+    """Write one file under a name that holds part of its checksum; returns its manifest entry."""
     stem, suffix = os.path.splitext(name)
     fresh = folder / f".{stem}{PARTIAL}{suffix}"
     writer(fresh)
@@ -195,7 +196,7 @@ def read_manifest(folder: Path, manifest: str, schema: int, error: type[Retrieva
     """The manifest of a whole folder; `error` with one sentence where it is not usable."""
     path = folder / manifest
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
+        about: Json = json.loads(path.read_text(encoding="utf-8"))
         found, digest = about["schema"], about.pop("digest")
         names = [(entry["name"], entry["bytes"]) for entry in about["files"].values()]
     except FileNotFoundError:

@@ -1,8 +1,8 @@
 """An archive: a collection of cases on disk that can be searched by code.
 
-A folder with the packed codes, the features they came from, a catalogue and a
-manifest. Rows are ordered by id, and an id is the start of the picture's own
-checksum, so that ties never follow a folder's or a label's order.
+An archive is a folder with the packed codes, the features they came from, a
+catalogue and a manifest. Rows are ordered by id, and an id is the start of the
+picture's own checksum, so that ties never follow a folder's or a label's order.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PureWindowsPath
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -43,10 +44,10 @@ DATA = Path(__file__).resolve().parents[2] / "data"
 class Archive:
     """An open archive; its arrays are memory-mapped and never written in place.
 
-    calibration : how far to trust its rankings, if that was ever fitted; perhaps
-        on other content, since it stays when cases come and go.
-    points : float32 (n, 2), each case's place on the map; None without one, or when cases came
-        or went since it was made.
+    calibration : how far to trust its rankings; None if it was never fitted. It stays when
+        cases are added or removed, so it may have been fitted on other content.
+    points : float32 (n, 2), each case's place on the map; None without a map, or if cases
+        were added or removed since it was made.
     pack : copies of its pictures; None if it carries none.
     """
 
@@ -66,11 +67,11 @@ class Archive:
     @property
     def id(self) -> str:
         """A digest of the archive's content."""
-        return self.about["id"]
+        return str(self.about["id"])
 
     @cached_property
     def state(self) -> str:
-        """A digest of all that is stored, for what is kept in memory of an archive.
+        """A digest of all that is stored, as a key for caches.
 
         Two archives of one `id` may differ in what the id leaves out, such as sources and notes.
         """
@@ -86,12 +87,12 @@ class Archive:
     @property
     def dataset(self) -> str:
         """Name of the folder of pictures that was indexed; several archives may share one."""
-        return self.about["dataset"]
+        return str(self.about["dataset"])
 
     @property
     def bits(self) -> int:
         """Length of a code."""
-        return self.codes.shape[1] * 8
+        return int(self.codes.shape[1]) * 8
 
     @property
     def columns(self) -> npt.NDArray[np.intp]:
@@ -153,7 +154,7 @@ class Archive:
 
 
 def _stays_inside(file: str) -> bool:
-    """Whether a catalogue's file name leads nowhere but into the folder it is relative to."""
+    """Whether a catalogue's file name stays inside the folder it is relative to."""
     path = PureWindowsPath(file)  # knows both separators and drive letters
     return bool(path.parts) and not path.anchor and ".." not in path.parts
 
@@ -171,7 +172,7 @@ def open_archive(where: str | Path) -> Archive:
         try:
             return _opened(folder)
         except ArchiveError:
-            # Two changes by others, since the manifest was read, drop the files that it names.
+            # After two changes by others the files of the first manifest are deleted: read again.
             if _manifest_of(folder) == manifest:
                 raise
 
@@ -209,7 +210,7 @@ def _is_sound(archive: Archive) -> bool:
     """Whether the manifest and the arrays describe one and the same archive."""
     about, codes, features = archive.about, archive.codes, archive.features
     return (
-        (codes.dtype, features.dtype) == (np.uint8, np.float16)
+        (codes.dtype, features.dtype) == (np.dtype(np.uint8), np.dtype(np.float16))
         and codes.shape == (about["count"], about["bits"] // 8)
         and features.shape == (about["count"], len(archive.columns))
         and (archive.points is None or archive.points.shape == (len(archive), 2))
@@ -234,7 +235,7 @@ def is_shipped(folder: Path) -> bool:
 def verify(archive: Archive) -> None:
     """Check files, sizes, order and that the codes follow from the features; or ArchiveError.
 
-    Of the copies of pictures that came later, only that they are there.
+    Copies of pictures that were added later must exist; their content is not checked.
     """
     storage.verify(archive.folder, archive.about, ArchiveError)
     entries = archive.catalogue.entries()
@@ -285,5 +286,6 @@ def _calibration(folder: Path, about: storage.Json) -> Calibration | None:
     return Calibration.from_json(json.loads(path.read_text(encoding="utf-8")))
 
 
-def _mapped(path: Path) -> np.ndarray:
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+def _mapped(path: Path) -> npt.NDArray[Any]:
+    values: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    return values

@@ -1,7 +1,7 @@
-"""What is known about each case of an archive, in one SQLite table.
+"""The metadata of each case of an archive, in one SQLite table.
 
-Rows stand in the order of their ids, so a row's position is also its place in
-the archive's codes and features.
+Rows are in the order of their ids, so a row's position is also its place in the
+archive's codes and features.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -49,7 +50,7 @@ class Catalogue:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = Lock()  # one connection, used by every thread in turn
-        # immutable: no lock file beside a catalogue that nobody ever writes in place
+        # immutable: no lock file, since a catalogue is never written in place
         address = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
         try:
             self._connection = sqlite3.connect(address, uri=True, check_same_thread=False)
@@ -85,7 +86,7 @@ class Catalogue:
         return self._columns[name]
 
     def positions_of(self, sha256: str) -> list[int]:
-        """Where the picture with this pixel checksum stands: usually nowhere or once."""
+        """The positions of the picture with this pixel checksum: usually none or one."""
         rows = self._rows(
             "SELECT position FROM cases WHERE sha256 = ?1 AND (id = ?2 OR id BETWEEN ?2 || '-' "
             "AND ?2 || '.') ORDER BY position",  # found by the index of ids: "." follows "-"
@@ -93,7 +94,7 @@ class Catalogue:
         )
         return [position for (position,) in rows]
 
-    def _rows(self, query: str, values: Sequence[object] = ()) -> list[tuple]:
+    def _rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         try:
             with self._lock:
                 return self._connection.execute(query, values).fetchall()

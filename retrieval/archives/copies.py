@@ -12,7 +12,7 @@ from pathlib import Path
 
 from retrieval import storage
 from retrieval.archives.archive import COPIES, PACK, Archive, copy_name
-from retrieval.codes.from_files import Reader
+from retrieval.codes.from_files import PathReader
 from retrieval.codes.model import ID_LENGTH
 from retrieval.errors import ArchiveError
 from retrieval.reading import packs
@@ -23,7 +23,7 @@ _NAME = rf"[0-9a-f]{{{ID_LENGTH}}}\.png"
 OWN_COPY = re.compile(rf"{_NAME}|\.{_NAME}{re.escape(storage.PARTIAL)}")  # or one half written
 
 
-def again(path: Path, sha256: str, read: Reader) -> Scan:
+def again(path: Path, sha256: str, read: PathReader) -> Scan:
     """A picture once more: all of them at once might not fit in memory."""
     scan = read(path)
     if scan.sha256 != sha256:
@@ -31,7 +31,7 @@ def again(path: Path, sha256: str, read: Reader) -> Scan:
     return scan
 
 
-def pack_writer(paths: Mapping[str, Path], read: Reader) -> dict[str, storage.Writer]:
+def pack_writer(paths: Mapping[str, Path], read: PathReader) -> dict[str, storage.Writer]:
     """The writer of a pack with a copy of each of these files, given by their checksums."""
 
     def copies() -> Iterator[tuple[str, bytes]]:

@@ -38,7 +38,7 @@ from retrieval.archives.map import MOST, layout
 from retrieval.archives.patients import Identify, groups_of
 from retrieval.codes import from_files
 from retrieval.codes import model as models
-from retrieval.codes.from_files import Progress, Reader
+from retrieval.codes.from_files import PathReader, Progress
 from retrieval.codes.hashing import Codes, Features
 from retrieval.codes.model import ID_LENGTH, Model
 from retrieval.data.folder import Folder, patient_group
@@ -55,7 +55,7 @@ def index(
     out: Path,
     *,
     pictures: str = "link",
-    read: Reader = decode.read,
+    read: PathReader = decode.read,
     progress: Progress | None = None,
 ) -> Archive:
     """Encode every picture of `folder` and write a new archive at `out`.
@@ -98,7 +98,7 @@ def add(
     *,
     patients: Sequence[str] = (),
     identify: Identify | None = None,
-    read: Reader = decode.read,
+    read: PathReader = decode.read,
 ) -> Archive:
     """Encode new pictures and add them under `label`; a picture that is there already is refused.
 
@@ -187,7 +187,7 @@ def calibrated_copy(archive: Archive, calibration: Calibration, out: Path) -> Ar
         "model": _model_link(archive.model(), out),
         "pictures": link and _link(archive.folder / link, out),
     }
-    same = {
+    same: dict[str, storage.Writer] = {
         name: partial(shutil.copyfile, storage.data_file(archive.folder, about, name))
         for name in about["files"]
     }
@@ -304,7 +304,7 @@ def _content(
 
 
 def _model_link(model: Model, archive: Path) -> storage.Json:
-    """How an archive names its model; one that ships is found by its id, wherever it lies."""
+    """How an archive names its model; a shipped model is found by its id and needs no folder."""
     for name in models.shipped():
         if models.load(name).id == model.id:
             return {"id": model.id, "name": name, "folder": ""}
@@ -312,5 +312,5 @@ def _model_link(model: Model, archive: Path) -> storage.Json:
 
 
 def _link(target: Path, archive: Path) -> str:
-    """The way from an archive's folder to another one, so that both can move together."""
+    """The relative path from an archive's folder to another, so that both can move together."""
     return Path(os.path.relpath(target.resolve(), archive.resolve())).as_posix()

@@ -1,11 +1,13 @@
 """An archive as a map: cases of nearby codes stand close together, as far as two dimensions go.
 
-t-SNE (van der Maaten, Hinton, JMLR 2008) of the Hamming distances, computed once when
-the archive is made and stored with it. Directions and the distances between far
-groups mean nothing; how many near neighbours stay near is measured by `kept`.
+The map is t-SNE (van der Maaten, Hinton, JMLR 2008) of the Hamming distances, computed
+once when the archive is made and stored with it. Directions and the distances between
+far groups mean nothing; `kept` measures how many near neighbours stay near.
 """
 
 from __future__ import annotations
+
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,15 +17,15 @@ from retrieval.codes import hamming
 from retrieval.codes.hashing import Codes
 
 FEWEST = 8  # cases; fewer need no map
-MOST = 20_000  # cases; more would take gigabytes: every distance to every other is held at once
+MOST = 20_000  # cases; more would take gigabytes, since all pairs of distances are in memory
 PERPLEXITY = 30.0
 NEAREST = 10
 
-Points = npt.NDArray[np.float32]  # (n, 2)
+Points: TypeAlias = npt.NDArray[np.float32]  # (n, 2)
 
 
 def layout(codes: Codes, *, seed: int = 0) -> Points:
-    """Points (n, 2) within [-1, 1] for codes (n, bytes); zeros where there are too few."""
+    """Points (n, 2) within [-1, 1] for codes (n, bytes); zeros for fewer than FEWEST."""
     if len(codes) < FEWEST:
         return np.zeros((len(codes), 2), dtype=np.float32)
     distances = hamming.distances(codes, codes).astype(np.float32)
@@ -34,13 +36,13 @@ def layout(codes: Codes, *, seed: int = 0) -> Points:
         random_state=seed,
     ).fit_transform(distances)
     centred = embedding - embedding.mean(axis=0)
-    return (centred / np.abs(centred).max()).astype(np.float32)
+    return np.asarray(centred / np.abs(centred).max(), dtype=np.float32)
 
 
 def kept(codes: Codes, points: Points, *, k: int = NEAREST) -> float:
     """Share of each case's k nearest on the map that lie within its k-th distance by code.
 
-    A case alone has no neighbours to lose: 1.
+    1 for a single case, which has no neighbours.
     """
     if len(codes) < 2:
         return 1.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -14,23 +15,23 @@ from retrieval.imaging.greys import FloatImage
 from retrieval.reading.decode import named
 from retrieval.reading.scan import Scan, check_searchable
 
-Progress = Callable[[int, int], None]  # pictures done, pictures in all
-Reader = Callable[[Path], Scan]
+Progress: TypeAlias = Callable[[int, int], None]  # pictures done, pictures in all
+PathReader: TypeAlias = Callable[[Path], Scan]  # `decode.read`, or the same in a child process
 LISTED = 10  # further files that a refusal names
 
 
-def read_one(path: Path, read: Reader) -> Scan:
-    """Decode a file that is to be encoded; one that is too small for that is refused by name."""
+def read_one(path: Path, read: PathReader) -> Scan:
+    """Decode a file that is to be encoded; raises a ScanError with its name if it is too small."""
     scan = read(path)
     with named(path):
         check_searchable(scan)
     return scan
 
 
-def _scans(paths: Sequence[Path], read: Reader) -> Iterator[Scan]:
-    """The files' scans in turn. One that is refused is named, and with it all the others that are.
+def _scans(paths: Sequence[Path], read: PathReader) -> Iterator[Scan]:
+    """The files' scans in turn; the ScanError of the first refused file names all refused ones.
 
-    Who repairs a folder of hundreds then does it once.
+    So a folder of hundreds can be repaired at once.
     """
     for place, path in enumerate(paths):
         try:
@@ -45,7 +46,7 @@ def _scans(paths: Sequence[Path], read: Reader) -> Iterator[Scan]:
             raise type(error)(f"{name}{reason}{_as_well(others)}") from None
 
 
-def _refused(path: Path, read: Reader) -> bool:
+def _refused(path: Path, read: PathReader) -> bool:
     try:
         read_one(path, read)
     except ScanError:
@@ -61,7 +62,7 @@ def _as_well(others: Sequence[str]) -> str:
 
 
 def read_pixels(
-    paths: Sequence[Path], read: Reader, progress: Progress | None = None
+    paths: Sequence[Path], read: PathReader, progress: Progress | None = None
 ) -> tuple[list[FloatImage], list[str]]:
     """Pixels, each (H, W) in [0, 1], and their checksums of every file; all are held at once."""
     pixels, checksums = [], []
@@ -74,9 +75,9 @@ def read_pixels(
 
 
 def encode_all(
-    paths: Sequence[Path], model: Model, read: Reader, progress: Progress | None = None
+    paths: Sequence[Path], model: Model, read: PathReader, progress: Progress | None = None
 ) -> tuple[Features, list[str]]:
-    """Features (n, F) and pixel checksums (n) of every file; one scan in memory at a time."""
+    """Features (n, F) and pixel checksums (n) of every file; one scan is in memory at a time."""
     if not paths:
         raise DataError("There is no picture to encode; the folder marks all of them unused.")
     rows, checksums = [], []

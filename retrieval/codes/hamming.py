@@ -1,7 +1,7 @@
 """Exact ranking of binary codes by (Hamming distance, position).
 
 Archives keep their rows in the order of their ids, so position stands for id.
-faiss already returns ties in that order; a test pins it, since it is not documented.
+faiss already returns ties in that order; this is not documented, so a test checks it.
 """
 
 from __future__ import annotations
@@ -34,9 +34,8 @@ class Ranking:
 def rank(archive: Codes, queries: Codes, k: int) -> Ranking:
     """The k nearest of archive (n, bytes) for each of queries (q, bytes); all n if k > n.
 
-    One query uses one thread: faiss shares work out by query, and a second
-    thread that waits beside a busy neighbour makes a single search a hundred
-    times slower.
+    One query uses one thread: faiss distributes work by query, and with a second, waiting
+    thread a single search on a busy machine takes a hundred times as long.
     """
     if k < 1:
         raise SearchError(f"Cannot show {k} matches; ask for at least 1.")
@@ -55,7 +54,7 @@ def distances(archive: Codes, queries: Codes) -> npt.NDArray[np.int32]:
     if table.size:
         faiss.omp_set_num_threads(1)
         held, asked = np.ascontiguousarray(archive), np.ascontiguousarray(queries)
-        faiss.hammings(
+        faiss.hammings(  # type: ignore[attr-defined]  # missing in its stubs
             faiss.swig_ptr(asked), faiss.swig_ptr(held),
             len(asked), len(held), held.shape[1], faiss.swig_ptr(table),
         )  # fmt: skip
@@ -64,7 +63,7 @@ def distances(archive: Codes, queries: Codes) -> npt.NDArray[np.int32]:
 
 def order(distances: npt.NDArray[np.integer]) -> npt.NDArray[np.intp]:
     """Positions (n,) by (distance, position), from the distances (n,) of one query."""
-    # 16 bits are sorted by counting: ten times faster than 32, and as stable
+    # numpy sorts 16 bits by counting: ten times faster than 32 bits, and stable as well
     return np.argsort(distances.astype(np.uint16), kind="stable")
 
 

@@ -8,21 +8,23 @@ code are its first m/8 bytes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from retrieval.errors import SelectionError
 
-Features = npt.NDArray[np.float16]  # (n, columns)
-Codes = npt.NDArray[np.uint8]  # (n, bits / 8)
+Features: TypeAlias = npt.NDArray[np.float16]  # (n, columns)
+Codes: TypeAlias = npt.NDArray[np.uint8]  # (n, bits / 8)
+Labels: TypeAlias = Sequence[str] | npt.NDArray[np.str_]  # (n,)
 
 ROUNDING = 1e-9
 CENTRAL = 0.10  # share of the ranks around the median in which a threshold may lie
 
 
 def places(held: npt.NDArray[np.integer], wanted: npt.NDArray[np.integer]) -> npt.NDArray[np.intp]:
-    """Where each wanted column (k,) stands among those held (n,); SelectionError if one is not."""
+    """The place of each wanted column (k,) among those held (n,); SelectionError if one is not."""
     place = {column: number for number, column in enumerate(held.tolist())}
     try:
         return np.array([place[column] for column in wanted.tolist()], dtype=np.intp)
@@ -31,18 +33,17 @@ def places(held: npt.NDArray[np.integer], wanted: npt.NDArray[np.integer]) -> np
 
 
 def fit_thresholds(
-    features: npt.NDArray[np.floating], labels: Sequence[str] | None = None
+    features: npt.NDArray[np.floating], labels: Labels | None = None
 ) -> npt.NDArray[np.float32]:
     """One threshold a column of features (n, columns): (columns,) float32.
 
-    The middle of the widest gap between neighbouring values among the central
-    tenth of the ranks. A plain median can lie exactly on a training picture,
-    whose bit then hangs on the last digit of a sum; in the middle of a gap it
-    does not, and each bit still splits the pictures nearly in half.
+    A threshold is the middle of the widest gap between neighbouring values among the
+    central tenth of the ranks. A plain median can lie exactly on a training picture, whose
+    bit then depends on the last digit of a sum. In the middle of a gap it does not, and
+    each bit still splits the pictures nearly in half.
 
-    With `labels` every label has the same weight. Where one is much commoner than the
-    others, its own middle would be the median, and a feature that tells the labels
-    apart would be cut where it does not.
+    With `labels` every label has the same weight. Without them the median of a feature lies
+    inside the most common label, so the threshold would not separate the labels.
     """
     n = len(features)
     if n < 2:
@@ -58,17 +59,18 @@ def fit_thresholds(
     widest = np.where(central, np.diff(ranked, axis=0), -1.0).argmax(axis=0)[None]  # (1, columns)
     lower = np.take_along_axis(ranked, widest, axis=0)
     upper = np.take_along_axis(ranked, widest + 1, axis=0)
-    return ((lower + upper) / 2)[0]
+    middle: npt.NDArray[np.float32] = ((lower + upper) / 2)[0]
+    return middle
 
 
 def balanced_thresholds(
-    features: npt.NDArray[np.floating], labels: Sequence[str], learned: int
+    features: npt.NDArray[np.floating], labels: Labels, learned: int
 ) -> npt.NDArray[np.float32]:
-    """Thresholds of `learned` features, with the labels alike in weight, and of those after them.
+    """Thresholds (columns,) float32; the first `learned` features weigh all labels equally.
 
-    Bits cut so say the label alone. Of the features after them no label has a say; and
-    where there are none, as with the paper's network, no bit would be left to say which
-    pictures look alike, so the learned ones go on splitting the pictures in half.
+    Bits with such thresholds only carry the label. The remaining features are unsupervised
+    and carry the similarity of pictures. Without them (the paper's network) the learned
+    features must carry both, so their thresholds split the pictures in half.
     """
     if learned == features.shape[1]:
         return fit_thresholds(features)
@@ -76,8 +78,8 @@ def balanced_thresholds(
     return np.concatenate([weighed, fit_thresholds(features[:, learned:])])
 
 
-def _weights(count: int, labels: Sequence[str] | None) -> npt.NDArray[np.float64]:
-    """How many pictures each one (n,) counts for, in all as many as there are."""
+def _weights(count: int, labels: Labels | None) -> npt.NDArray[np.float64]:
+    """The weight of each picture (n,); the weights add up to `count`, each label's equally."""
     if labels is None:
         return np.ones(count)
     _, label, counts = np.unique(labels, return_inverse=True, return_counts=True)

@@ -26,26 +26,25 @@ from retrieval.codes.hashing import Codes, Features
 from retrieval.errors import ModelError, SelectionError
 
 if TYPE_CHECKING:  # torch loads only when a scan is encoded
-    from retrieval.encoding.encoder import Encoder, FloatImage, Tensors
+    from retrieval.encoding.encoder import Encoder, Tensors
+    from retrieval.imaging.greys import FloatImage
 
 SCHEMA = 1
 MANIFEST = "model.json"
 WEIGHTS = "weights.safetensors"
 ID_LENGTH = 16  # hex digits of a picture's sha256 that make its id
 SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "models"
-
 CRITERIA = ("MID", "MIQ", "FCQ")
-
 Progress = Callable[[int, int], None]  # scans done, scans in all
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """What turns a scan into a code.
+    """An encoder with its order and thresholds: it turns a scan into a code.
 
     columns : intp (F,), which of the encoder's features this model computes.
-    ranking : intp (features,), all of the encoder's features as codes take them: in mRMR
-        order, in turn with those that no label has touched.
+    ranking : intp (features,), all of the encoder's features in the order of a code: the
+        learned ones in mRMR order, interleaved with the unsupervised ones.
     thresholds : float32 (features,), one for each of the encoder's features.
     trained_on : ids of the pictures that the network, order or thresholds saw.
     """
@@ -84,7 +83,7 @@ class Model:
 
     @property
     def learned(self) -> int:
-        """How many of the encoder's features, the first ones, labels have made."""
+        """How many of the encoder's features are learned from labels; they are the first ones."""
         from retrieval.encoding.encoder import spec_named
 
         spec = spec_named(self.encoder_name)
@@ -204,9 +203,9 @@ def build(
 
 
 def recipe_id(encoder_name: str, criterion: str, recipe: storage.Json, beside: str = "") -> str:
-    """A digest of a way to train, whatever it is trained on and whatever its seed.
+    """A digest of a training recipe, without its data and its seed.
 
-    beside : fingerprint of the pictures without labels that belong to the way.
+    beside : fingerprint of the unlabelled pictures that belong to the recipe.
     """
     kept = {name: value for name, value in recipe.items() if name != "seed"}
     parts = [encoder_name, criterion, kept, *([beside] if beside else [])]
@@ -216,11 +215,11 @@ def recipe_id(encoder_name: str, criterion: str, recipe: storage.Json, beside: s
 def interleaved(
     learned: npt.NDArray[np.intp], kept: npt.NDArray[np.intp], kept_per_learned: int = 1
 ) -> npt.NDArray[np.intp]:
-    """A learned one and `kept_per_learned` kept ones in turn, then what is left of either.
+    """Learned features, each followed by `kept_per_learned` kept ones, then the rest of both.
 
-    Bits that labels made say which finding, and a few do; among cases of one finding they
-    hardly differ, and the bits that no label touched say which look alike. So every short
-    code holds both kinds.
+    A few learned bits are enough to tell the finding, but they hardly differ between cases
+    of one finding. The unsupervised bits tell which cases look alike. This order puts both
+    kinds into every short code.
     """
     turns = min(len(learned), len(kept) // kept_per_learned)
     taken = turns * kept_per_learned
@@ -240,7 +239,7 @@ def check_settings(features: int, bits: int, criterion: str) -> None:
 def prune(model: Model, folder: Path, bits: int | None = None) -> Model:
     """Write a copy that computes only the features its codes need; same id, same codes.
 
-    With other `bits` than the model's own it is another model, of another id.
+    With `bits` other than the model's own, the copy is another model with another id.
     """
     bits = model.bits if bits is None else bits
     if len(model.columns) < len(model.ranking):
@@ -331,14 +330,14 @@ def _is_sound(model: Model) -> bool:
     """Whether a manifest's order, thresholds and columns can belong to one model."""
     count = len(model.ranking)
     return (
-        np.array_equal(np.sort(model.ranking), np.arange(count))
+        bool(np.array_equal(np.sort(model.ranking), np.arange(count)))
         and model.thresholds.shape == (count,)
         and bool(np.isfinite(model.thresholds).all())
         and isinstance(model.bits, int)
         and 8 <= model.bits <= count
         and model.bits % 8 == 0
         and len(np.unique(model.columns)) == len(model.columns)
-        and np.isin(model.ranking[: model.bits], model.columns).all()
+        and bool(np.isin(model.ranking[: model.bits], model.columns).all())
         and WEIGHTS in model.about["files"]
         and all(isinstance(text, str) for text in (model.id, model.name, model.modality))
     )

@@ -3,9 +3,9 @@
 Peng, Long, Ding, "Feature selection based on mutual information", IEEE TPAMI
 27(8), 2005 (MID); Ding, Peng, "Minimum redundancy feature selection from
 microarray gene expression data", J. Bioinform. Comput. Biol. 3(2), 2005 (MIQ, FCQ).
-The order in which features are chosen is kept, so that the first m columns are
-themselves a selection of m features. In MID a constant column is worth exactly 0, and so
-comes before those that repeat more than they tell, as in Peng's program.
+The selection keeps its order, so that the first m columns are a selection of m
+features. In MID a constant column scores exactly 0, so it comes before columns with
+more redundancy than relevance, as in Peng's program.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _floored_quotient(relevance: Floats, redundancy: Floats) -> Floats:
     return relevance / np.maximum(redundancy, CORRELATION_FLOOR)
 
 
-class MRMRSelector(SelectorMixin, BaseEstimator):
+class MRMRSelector(SelectorMixin, BaseEstimator):  # type: ignore[misc]  # sklearn has no types
     """Minimum redundancy, maximum relevance feature selection that keeps its order.
 
     Selected columns are always in the order of `ranking_`: in `transform`, in
@@ -79,19 +79,19 @@ class MRMRSelector(SelectorMixin, BaseEstimator):
         SelectionError for too few columns, an unknown criterion, or labels that give
         no relevance; ValueError of scikit-learn for X or y that are not usable.
         """
-        X, y = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
-        if not 1 <= self.n_features <= X.shape[1]:
+        values, labels = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
+        if not 1 <= self.n_features <= values.shape[1]:
             raise SelectionError(
-                f"Cannot choose {self.n_features} of {X.shape[1]} feature(s); "
-                f"n_features must lie between 1 and {X.shape[1]}."
+                f"Cannot choose {self.n_features} of {values.shape[1]} feature(s); "
+                f"n_features must lie between 1 and {values.shape[1]}."
             )
-        classes = np.unique(y, return_inverse=True)[1]
+        classes = np.unique(labels, return_inverse=True)[1]
         if not classes.any():
             raise SelectionError("All labels are the same; give two labels or more.")
         if self.criterion == "FCQ":
-            self.relevance_, redundancy_with, score = _correlation_terms(X, classes)
+            self.relevance_, redundancy_with, score = _correlation_terms(values, classes)
         elif self.criterion in ("MID", "MIQ"):
-            states = self._states(X) if self.discretise else X
+            states = self._states(values) if self.discretise else values
             self.relevance_, redundancy_with = _information_terms(states, classes)
             score = _difference if self.criterion == "MID" else _peng_quotient
         else:
@@ -105,7 +105,8 @@ class MRMRSelector(SelectorMixin, BaseEstimator):
         """The states -1, 0, 1 of X (n, columns): below, within, above mean -/+ one deviation."""
         mean, deviation = X.mean(axis=0), X.std(axis=0, ddof=1)
         self.lower_, self.upper_ = mean - deviation, mean + deviation
-        return (X > self.upper_).astype(np.float64) - (X < self.lower_)
+        states: Floats = (X > self.upper_).astype(np.float64) - (X < self.lower_)
+        return states
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -127,15 +128,16 @@ class MRMRSelector(SelectorMixin, BaseEstimator):
         self, input_features: npt.ArrayLike | None = None
     ) -> npt.NDArray[np.object_]:
         """Names of the chosen columns in mRMR order: (n_features,)."""
-        names = super().get_feature_names_out(input_features)  # in column order
+        # in column order
+        names: npt.NDArray[np.object_] = super().get_feature_names_out(input_features)
         places = np.argsort(np.argsort(self.ranking_))  # of the chosen columns among the names
         return names[places]
 
     def transform(self, X: npt.ArrayLike) -> npt.NDArray[np.generic]:
         """The chosen columns of X (n, columns) in mRMR order: (n, n_features)."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=None, reset=False)
-        return X[:, self.ranking_]
+        values: npt.NDArray[np.generic] = validate_data(self, X, dtype=None, reset=False)
+        return values[:, self.ranking_]
 
     def inverse_transform(self, X: npt.ArrayLike) -> npt.NDArray[np.generic]:
         """Chosen columns X (n, n_features) put back, zeros elsewhere: (n, columns).
@@ -143,13 +145,13 @@ class MRMRSelector(SelectorMixin, BaseEstimator):
         SelectionError for another number of columns.
         """
         check_is_fitted(self)
-        X = check_array(X, dtype=None)
-        if X.shape[1] != len(self.ranking_):
+        chosen: npt.NDArray[np.generic] = check_array(X, dtype=None)
+        if chosen.shape[1] != len(self.ranking_):
             raise SelectionError(
-                f"Cannot put back {X.shape[1]} columns; {len(self.ranking_)} were chosen."
+                f"Cannot put back {chosen.shape[1]} columns; {len(self.ranking_)} were chosen."
             )
-        whole = np.zeros((len(X), self.n_features_in_), dtype=X.dtype)
-        whole[:, self.ranking_] = X
+        whole = np.zeros((len(chosen), self.n_features_in_), dtype=chosen.dtype)
+        whole[:, self.ranking_] = chosen
         return whole
 
 
@@ -178,10 +180,10 @@ def _greedy(
 def _pool_order(relevance: Floats) -> npt.NDArray[np.intp]:
     """The order in which Peng's program goes through the columns: falling relevance.
 
-    Columns that repeat each other tie in every score, and which of them is
-    chosen then follows from the unstable quicksort of his program: single
-    precision, median of three, insertion sort for stretches of at most seven.
-    Retraced here, so that the orders agree to the last column.
+    Duplicate columns tie in every score. The choice among them then follows from the
+    unstable quicksort of his program: single precision, median of three, insertion sort
+    for stretches of at most seven. This function repeats it, so that the orders agree to
+    the last column.
     """
     key = -relevance.astype(np.float32)
     order = np.arange(len(key))
@@ -241,14 +243,16 @@ def _information_terms(
 
     def marginal(blocks: npt.NDArray[np.float32], width: int) -> Floats:
         counts = blocks.sum(axis=0, dtype=np.float64).astype(np.intp)
-        return c_log_c[counts].reshape(-1, width).sum(axis=0)  # (width,)
+        terms: Floats = c_log_c[counts].reshape(-1, width).sum(axis=0)
+        return terms
 
     column_terms = marginal(indicators, columns)
 
     def information(variable: npt.NDArray[np.float32], term: float) -> Floats:
         counts = variable.T @ indicators  # (states of it, levels * columns), exact below 2**24
         joint = c_log_c[counts.astype(np.intp)].reshape(-1, columns).sum(axis=0)
-        return np.log2(n) + (joint - term - column_terms) / n
+        bits: Floats = np.log2(n) + (joint - term - column_terms) / n
+        return bits
 
     def redundancy_with(column: int) -> Floats:
         return information(indicators[:, column::columns], column_terms[column])
@@ -278,6 +282,6 @@ def _correlation_terms(
     unit = np.divide(centred, length, out=np.zeros_like(centred), where=alive)
 
     def redundancy_with(column: int) -> Floats:
-        return np.abs(unit.T @ unit[:, column])
+        return np.asarray(np.abs(unit.T @ unit[:, column]), dtype=np.float64)
 
     return relevance, redundancy_with, _floored_quotient

@@ -14,7 +14,7 @@ def derive(content: bytes, *, masked: bool) -> Image.Image:
     """Turn a published picture into the 8-bit grey one that models are trained on."""
     with Image.open(BytesIO(content)) as picture:
         pixels = _grey(picture)
-    # Before resizing, which would smear the hidden text over the edge of the mask.
+    # Mask first: resizing would smear the hidden text over the edge of the mask.
     image = Image.fromarray(_without_corner(pixels) if masked else pixels)
     longest = max(image.size)
     if longest <= LONG_SIDE:
@@ -24,7 +24,7 @@ def derive(content: bytes, *, masked: bool) -> Image.Image:
 
 
 def pixels_sha256(image: Image.Image) -> str:
-    """Return the digest of a grey picture's size and pixels, whatever file it came from."""
+    """Return the digest of a grey picture's size and pixels, the same for any file format."""
     size = f"{image.width}x{image.height}:".encode()
     return hashlib.sha256(size + image.tobytes()).hexdigest()
 
@@ -39,7 +39,10 @@ def _grey(picture: Image.Image) -> NDArray[np.uint8]:
 
 def _stretched(values: NDArray[np.float64]) -> NDArray[np.uint8]:
     low, high = values.min(), values.max()
-    return np.rint((values - low) * (255 / max(high - low, 1))).astype(np.uint8)
+    levels: NDArray[np.uint8] = np.rint((values - low) * (255 / max(high - low, 1))).astype(
+        np.uint8
+    )
+    return levels
 
 
 def _without_corner(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -1,9 +1,9 @@
 """Public data sets, fetched from their authors, checked, and derived into a folder of pictures.
 
-Nothing is unpacked by the names inside a zip file: only members the table of
-the data set lists are read, each against its known size and sha256, and only
-the derived picture leaves it. All work happens in a `.partial` folder beside
-the result, which is renamed into place as the last step.
+Names inside a zip file never become file names. Only members that the table of the
+data set lists are read, each is checked against its known size and sha256, and only
+the derived picture is written. All work happens in a `.partial` folder beside the
+result, which is renamed into place as the last step.
 """
 
 import csv
@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO, NoReturn, TypeAlias
 from urllib import request
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
@@ -25,10 +25,10 @@ from retrieval.data.covid_ct import derive, pixels_sha256
 from retrieval.data.folder import TABLE_NAME, Case, read_folder
 from retrieval.errors import DownloadError, RetrievalError
 
-Progress = Callable[[int, int, str], None]
+Progress: TypeAlias = Callable[[int, int, str], None]  # done, in all (bytes or files), what
 
 _BLOCK = 1 << 16
-# Deflate is the only compression whose reader keeps to the ceiling it is given.
+# Deflate is the only compression whose reader never returns more than it is asked for.
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -147,7 +147,7 @@ def _refuse_occupied(folder: Path) -> None:
 
 
 def _refuse_foreign(source: Source, partial: Path) -> None:
-    """Refuse to work, and in the end to clean up, in a folder that holds somebody else's files."""
+    """Refuse a work folder, which is deleted in the end, if it holds any foreign file."""
     names = {PurePosixPath(name).name for name in source.zips}
     own = names | {f"{name}.new" for name in names} | {"ready"}
     others = (
@@ -165,7 +165,7 @@ def _obtain_beside(
     source: Source, base: str, originals: Sequence[Original], partial: Path, report: Progress
 ) -> Path:
     """Return a finished folder inside the partial one."""
-    # Only the owner may look: the zip files still show what the masks hide.
+    # Only the owner may read it: the zip files still show what the masks hide.
     partial.mkdir(mode=0o700, parents=True, exist_ok=True)
     archives: list[tuple[Path, list[Original]]] = []
     for name in source.zips:
@@ -182,7 +182,7 @@ def _obtain_beside(
 def _ensure_zip(
     source: Source, url: str, path: Path, wanted: Sequence[Original], report: Progress
 ) -> None:
-    """Fetch a zip file, unless an earlier run has left it here, checked."""
+    """Fetch a zip file, unless an earlier run has left a valid one here."""
     if path.exists():
         try:
             return _verify_zip(path, wanted, url)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PureWindowsPath
 
-from retrieval.data.table import Row, opened, rows_of
+from retrieval.data.table import Row, columns, rows_of
 from retrieval.errors import DataError, PatientOverlap
 from retrieval.reading.signatures import kind_of
 
@@ -42,7 +42,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Folder:
-    """The cases of one folder; those marked `unused` are kept apart."""
+    """The cases of one folder; those marked `unused` are separate."""
 
     root: Path
     cases: tuple[Case, ...]
@@ -87,7 +87,7 @@ def read_folder(root: Path) -> Folder:
 def pictures_below(root: Path) -> list[Path]:
     """Every picture below a folder, in order; no table and no label is needed.
 
-    A file whose name says nothing is one if it begins as DICOM files do.
+    A file without a known suffix counts if its bytes begin like a DICOM file's.
     """
     if not os.path.isdir(root):
         raise DataError(f"{root} is not a folder; name a folder with pictures.")
@@ -102,17 +102,17 @@ def pictures_below(root: Path) -> list[Path]:
 
 
 def unlabelled_pictures(root: Path) -> list[Path]:
-    """Every picture below a folder that may be learned from without a label.
+    """Every picture below a folder, for training without labels.
 
-    DataError where a table that names splits stands in the folder, below or above it: which of
-    its pictures are kept for a test, or are of the patients of a test, would be ignored.
+    DataError if the folder, or one below or above it, has a table with splits: training on
+    its pictures could use those of a test, or other pictures of the patients of a test.
     """
     files = pictures_below(root)
-    written, meant = Path(os.path.abspath(root)), root.resolve()  # apart where one is a link
+    written, meant = Path(os.path.abspath(root)), root.resolve()  # these differ for a link
     inside = [_table_of(folder) for folder in (root, *root.rglob("*/"))]
     above = [_table_above(folder) for folder in dict.fromkeys((*written.parents, *meant.parents))]
     for table in (*inside, *above):
-        if table is not None and _names_splits(table):
+        if table is not None and "split" in columns(table):
             raise DataError(
                 f"{table} names splits, which pictures without labels have none of; name a folder "
                 "of pictures that nothing is ever tested on."
@@ -121,7 +121,7 @@ def unlabelled_pictures(root: Path) -> list[Path]:
 
 
 def _table_above(folder: Path) -> Path | None:
-    """The same of a folder that others may own, which may not be listed."""
+    """The table of a folder above, which the user may not be allowed to list."""
     try:
         return _table_of(folder)
     except DataError:
@@ -129,27 +129,22 @@ def _table_above(folder: Path) -> Path | None:
         return table if os.path.isfile(table) else None
 
 
-def _names_splits(table: Path) -> bool:
-    with opened(table) as (header, _):
-        return "split" in header
-
-
 def _table_of(root: Path) -> Path | None:
-    """Return the folder's table, whatever the case of its letters: a missed one would be silent."""
+    """Return the folder's table, matched in any case: nobody would notice a missed table."""
     found = [path for path in _visible(root) if path.name.lower() == TABLE_NAME]
     return found[0] if found else None
 
 
 def patient_group(patient_id: str, sha256: str) -> str:
-    """Return the patient, or where it is blank a group that holds this very picture alone.
+    """Return the patient, or a group of this picture alone if the patient is blank.
 
-    The picture's checksum and not its name: two folders may use one name for two pictures.
+    The group uses the picture's checksum: two folders may use one name for two pictures.
     """
     return patient_id or f"{OWN_GROUP}{sha256[:16]}"
 
 
 def names_patient(group: str) -> bool:
-    """Whether a group that `patient_group` gives is a patient's, and not a picture's own."""
+    """Whether a group from `patient_group` belongs to a known patient."""
     return not group.startswith(OWN_GROUP)
 
 
@@ -186,7 +181,7 @@ def _case(row: Row, where: str) -> Case:
 
 def _relative_file(text: str, where: str) -> str:
     """Return the file with "/" separators, refusing whatever could leave the folder."""
-    # The Windows flavour knows both separators and drive letters.
+    # PureWindowsPath knows both separators and drive letters.
     path = PureWindowsPath(text)
     if not path.parts:
         raise DataError(f"The file name in {where} is blank; fill it in or drop the line.")
@@ -272,7 +267,7 @@ def _visible(folder: Path) -> list[Path]:
     try:
         found = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
         for path in found:
-            path.name.encode()  # a name that is no Unicode could be neither stored nor shown
+            path.name.encode()  # a name that is not Unicode can be neither stored nor shown
         return found
     except UnicodeEncodeError:
         raise DataError(
@@ -285,7 +280,7 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def _is_file(path: Path) -> bool:
-    # Unlike Path.is_file, this answers for names too long or too odd for the file system.
+    # Unlike Path.is_file, this returns False for names that the file system refuses.
     return os.path.isfile(path)
 
 

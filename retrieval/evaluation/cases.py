@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from retrieval.archives.archive import Archive
 from retrieval.codes import from_files
-from retrieval.codes.from_files import Progress, Reader
+from retrieval.codes.from_files import PathReader, Progress
 from retrieval.codes.hashing import Codes
 from retrieval.codes.model import Model
 from retrieval.data.folder import Folder, patient_group
@@ -59,7 +59,7 @@ def cases_of_folder(
     model: Model,
     bits: int | None = None,
     *,
-    read: Reader = decode.read,
+    read: PathReader = decode.read,
     progress: Progress | None = None,
 ) -> Cases:
     """Encode the pictures of a folder as queries."""
@@ -91,4 +91,5 @@ def divided(labels: Strings, subtypes: Strings) -> npt.NDArray[np.bool_]:
     """
     pairs = np.unique(np.stack([labels, subtypes], axis=1)[subtypes != ""], axis=0)
     names, count = np.unique(pairs[:, 0], return_counts=True)
-    return (subtypes != "") & np.isin(labels, names[count > 1])
+    inside: npt.NDArray[np.bool_] = (subtypes != "") & np.isin(labels, names[count > 1])
+    return inside

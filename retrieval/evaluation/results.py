@@ -85,7 +85,7 @@ def reach(result: Json) -> int:
     said so (`fewest_ranked`) are taken to have left out no more than the query's own picture.
     """
     left_out = result["protocol"] == "own-patient-out"
-    return result.get("fewest_ranked", result["archive"]["count"] - left_out)
+    return int(result.get("fewest_ranked", result["archive"]["count"] - left_out))
 
 
 def reachable(result: Json, numbers: Iterable[int]) -> list[int]:
@@ -108,7 +108,8 @@ def read_result(name: str) -> Json:
     """A stored result by its name, such as lengths/NAME; EvaluationError if there is none."""
     path = RESULTS / f"{name}.json"
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found: Json = json.loads(path.read_text(encoding="utf-8"))
+        return found
     except (OSError, ValueError):
         raise EvaluationError(
             f"There is no stored result {name}; make it with --json {path.name}."

@@ -1,11 +1,11 @@
-"""Why two pictures are near, or are not nearer: bits that agree or differ, and where from.
+"""Which positions of two pictures make their bits agree or differ.
 
-A bit agrees where both features lie on one side of its threshold. How far a
-feature lies beyond it, in spreads of the archive, is its margin. Both encoders
-end in sums over positions (`encoder.Encoder.shares`), so the margins of all
-agreeing bits together split exactly into one number for each position; so do
-those of all differing bits. Counting from an empty picture was chosen on
-validation pairs (`faithfulness`), of agreeing bits only.
+A bit agrees if both features lie on one side of its threshold. The margin of a
+feature is its distance from the threshold, in standard deviations of the archive.
+Both encoders end in sums over positions (`encoder.Encoder.shares`), so the margins of
+all agreeing bits together split exactly into one number for each position; so do those
+of all differing bits. The empty picture as a reference was chosen on validation pairs
+(`faithfulness`), for agreeing bits only.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from retrieval.imaging.greys import FloatImage
 class Agreement:
     """The bits of two codes, in the order of the code.
 
-    agrees, above : bool (bits,), whether both lie on one side and, if so, above the threshold.
+    agrees, above : bool (bits,), whether both lie on one side, and whether both lie above it.
     columns : intp (bits,), which of the encoder's features each bit is.
     margins : float32 (2, bits), how far query and case lie from the threshold, in spreads of
         the archive; positive above it.
@@ -61,7 +61,7 @@ class Agreement:
 
 @dataclass(frozen=True, eq=False)
 class Scales:
-    """What turns a feature into a margin: spread float32 (features,), of the archive's cases."""
+    """Scales of margins: spread float32 (features,), standard deviations over the archive."""
 
     model: Model
     spread: npt.NDArray[np.float32]
@@ -86,16 +86,16 @@ class Scales:
         above = hashing.to_bits(both, model.thresholds[columns])
         return Agreement(
             agrees=above[0] == above[1],
-            above=above.all(axis=0),
+            above=above[0] & above[1],
             columns=columns,
             margins=(both - model.thresholds[columns]) / self.spread[columns],
         )
 
     def firmness(self, features: Features, agreement: Agreement) -> float:
-        """How firmly features (F,) of a changed picture lie where two pictures agreed, -1 to 1.
+        """How firmly features (F,) of a changed picture keep an agreement of two, -1 to 1.
 
-        The mean over the bits that agreed of the margin, counted towards the side that both lay
-        on, where more than one spread counts as one; 0 if no bit agreed.
+        This is the mean margin over the bits that agreed, positive on the side of both
+        pictures and cut to [-1, 1]; 0 if no bit agreed.
         """
         columns = agreement.columns
         values = features.astype(np.float32)[_places(self.model)]
@@ -106,17 +106,16 @@ class Scales:
     def evidence(self, pixels: FloatImage, agreement: Agreement) -> FloatImage:
         """Where in a picture (H, W) the agreeing bits come from: a map float32 (h, w).
 
-        Each position's part of the agreeing bits' margins, counted towards the side that
-        both lie on, less its part in an empty picture of the same mean grey: what the
-        network makes of nothing is no evidence. The map sums to the difference of both
-        pictures' margins.
+        A value is the position's part of the agreeing bits' margins, positive on the side
+        of both pictures, less its part in an empty picture of the same mean grey, which
+        holds no evidence. The map sums to the difference of both pictures' margins.
         """
         return self.model.encoder.shares_beyond(
             pixels, empty_like(pixels), self._coefficients(agreement, _agreed_side(agreement))
         )
 
     def evidence_seen(self, fitted: FloatImage, agreement: Agreement) -> FloatImage:
-        """The same of a picture as the network sees it (`Model.seen`), and of no more than that."""
+        """The same map for a picture as `Model.seen` gives it, covering only that."""
         return self.model.encoder.shares_beyond_seen(
             fitted, empty_like(fitted), self._coefficients(agreement, _agreed_side(agreement))
         )
@@ -126,10 +125,9 @@ class Scales:
 
         place : 0 if the picture is the query, 1 if it is the case; IndexError for 2 and more.
 
-        As `evidence`, but each differing bit is counted towards the side that this picture
-        lies on, hence away from the other one. With the differing bits' margins of an empty
-        picture, counted likewise, the map sums to how far this picture lies beyond their
-        thresholds, all together. Where it is negative, a place draws it to the other's side.
+        As `evidence`, but for the differing bits, positive on the side of this picture. The
+        map and the same bits' margins of an empty picture together sum to this picture's
+        margins. A negative position moves it to the side of the other picture.
         """
         side = np.where(agreement.agrees, 0, agreement.sides[place])
         return self.model.encoder.shares_beyond(
@@ -139,14 +137,14 @@ class Scales:
     def _coefficients(
         self, agreement: Agreement, side: npt.NDArray[np.integer]
     ) -> npt.NDArray[np.float32]:
-        """Of the computed features (F,), so that they sum to that of side (bits,) * margins."""
+        """Weights of the computed features (F,) whose sum is that of side (bits,) * margins."""
         coefficients = np.zeros(len(self.model.columns), dtype=np.float32)
         coefficients[_places(self.model)] = side / self.spread[agreement.columns]
         return coefficients
 
 
 def _agreed_side(agreement: Agreement) -> npt.NDArray[np.integer]:
-    """The side (bits,) on which both lie, 0 where they differ."""
+    """The common side (bits,) of both pictures, 0 for a differing bit."""
     return np.where(agreement.agrees, agreement.sides[0], 0)
 
 
@@ -156,10 +154,10 @@ def empty_like(pixels: FloatImage) -> FloatImage:
 
 
 def stored_features(archive: Archive, model: Model, row: int | slice) -> Features:
-    """Features (F,) of one case, or (n, F) of several, in the order the model computes them in."""
+    """Features (F,) of one case, or (n, F) of several, in the model's order."""
     return np.asarray(archive.features[row])[..., hashing.places(archive.columns, model.columns)]
 
 
 def _places(model: Model) -> npt.NDArray[np.intp]:
-    """Where among the computed features each bit's stands."""
+    """The place of each bit's feature among the computed ones."""
     return hashing.places(model.columns, model.ranking[: model.bits])

@@ -1,8 +1,8 @@
 """A map of evidence over a picture, in colours of even steps.
 
-cividis rises evenly in lightness and is the same for every kind of colour sight
-(Nunez, Anderton, Renslow, PLOS ONE 2018). It covers the picture the more, the more
-evidence lies there; where there is little, or it speaks against, the picture stays grey.
+cividis rises evenly in lightness and looks the same to colour-blind readers (Nunez,
+Anderton, Renslow, PLOS ONE 2018). Its opacity grows with the evidence; where evidence is
+weak or negative, the picture stays grey.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
-from retrieval.imaging.greys import FloatImage
+from retrieval.imaging.greys import FloatImage, clipped
 
 COLOURS = "cividis"
-FIRST = 0.35  # part of the scale left out: its darkest blues cannot be seen on air
+FIRST = 0.35  # part of the scale left out: its darkest blues are invisible on air
 DENSEST, FAINTEST = 0.7, 0.1  # colour where evidence is strongest; evidence too faint to colour
 
 
@@ -27,13 +27,14 @@ def laid_over(
 
     strongest : evidence that gets the last colour, the same for both pictures of a pair.
     """
-    share = np.clip(evidence / max(strongest, 1e-12), 0, 1).astype(np.float32)
+    share = clipped(evidence / max(strongest, 1e-12))
     size = (picture.shape[1], picture.shape[0])
-    smooth = np.asarray(Image.fromarray(share).resize(size, Image.Resampling.BICUBIC))
-    smooth = np.clip(smooth, 0, 1)
+    resized = Image.fromarray(share).resize(size, Image.Resampling.BICUBIC)
+    smooth = clipped(np.asarray(resized, dtype=np.float32))
     colours = matplotlib.colormaps[COLOURS](FIRST + (1 - FIRST) * smooth)[:, :, :3] * 255
     weight = DENSEST * np.clip((smooth - FAINTEST) / (1 - FAINTEST), 0, 1)[:, :, None]
-    return np.rint(picture[:, :, None] * (1 - weight) + colours * weight).astype(np.uint8)
+    mixed = np.rint(picture[:, :, None] * (1 - weight) + colours * weight)
+    return np.asarray(mixed, dtype=np.uint8)
 
 
 def scale_bar(width: int = 240, height: int = 12) -> npt.NDArray[np.uint8]:
@@ -43,7 +44,7 @@ def scale_bar(width: int = 240, height: int = 12) -> npt.NDArray[np.uint8]:
 
 
 def share_within(evidence: FloatImage, where: npt.NDArray[np.bool_]) -> float:
-    """Share of the evidence for agreement that lies where `where` (H, W) holds."""
+    """Share of the positive evidence that lies inside `where` (H, W)."""
     size = (evidence.shape[1], evidence.shape[0])
     part = Image.fromarray(where.astype(np.float32)).resize(size, Image.Resampling.BOX)
     towards = np.maximum(evidence, 0)
@@ -60,10 +61,10 @@ def frame_of(shape: tuple[int, int], share: float) -> npt.NDArray[np.bool_]:
 
 
 def lungs_of_slice(pixels: FloatImage) -> npt.NDArray[np.bool_] | None:
-    """Roughly where the lungs of a CT slice (H, W) lie: None where they are not found.
+    """Roughly where the lungs of a CT slice (H, W) lie; None if they are not found.
 
-    Dark regions enclosed by the body, each with its holes and bays filled, and a
-    little room around. A lung white with disease to its rim is not found whole.
+    The lungs are the dark regions enclosed by the body, with their holes and bays filled
+    and a small margin. Consolidation that reaches the rim of a lung is not included.
     """
     smooth = ndimage.gaussian_filter(pixels, 0.01 * min(pixels.shape))
     dark = smooth < (np.quantile(smooth, 0.05) + np.quantile(smooth, 0.95)) / 2
@@ -80,5 +81,6 @@ def lungs_of_slice(pixels: FloatImage) -> npt.NDArray[np.bool_] | None:
     reach = max(round(0.06 * min(pixels.shape)), 1)
     padded = np.pad(lungs, 2 * reach)
     near = ndimage.distance_transform_edt(~padded) <= 2 * reach
-    closed = ndimage.distance_transform_edt(near) > reach  # bays filled, and a little room left
-    return ndimage.binary_fill_holes(closed)[2 * reach : -2 * reach, 2 * reach : -2 * reach]
+    closed = ndimage.distance_transform_edt(near) > reach  # bays filled, with a margin
+    filled = ndimage.binary_fill_holes(closed)
+    return np.asarray(filled[2 * reach : -2 * reach, 2 * reach : -2 * reach], dtype=bool)

@@ -1,18 +1,19 @@
-"""Which parts of a picture the agreeing bits need: some are greyed, and what that costs is seen.
+"""Which parts of a picture the agreeing bits need: occlude some and measure the loss.
 
-Random parts are covered together, as in Petsiuk, Das, Saenko, "RISE", BMVC 2018, and what is
-left of the agreement is laid on the parts by a linear fit, as in Ribeiro, Singh, Guestrin,
-"Why should I trust you?", KDD 2016, since fewer pictures then do. `Scales.evidence` adds up what
-a network makes of a picture as it is; this asks what it makes of parts, and takes longer. The
-whole order of the cells holds up well (`faithfulness`); single cells move with the coverings.
+Random cells are occluded together, as in Petsiuk, Das, Saenko, "RISE", BMVC 2018. A linear
+fit distributes the remaining agreement over the cells, as in Ribeiro, Singh, Guestrin, "Why
+should I trust you?", KDD 2016, because it needs fewer pictures. `Scales.evidence` splits the
+features of the whole picture; occlusion encodes partial pictures and takes longer. The order
+of all cells is reliable (`faithfulness`); single cells depend on the random occlusions.
 
-Parts are covered in what the network sees, at its size: covered in the whole picture, a grey
-margin could be taken for one that is not looked at, and the rest be stretched.
+Cells are occluded in what the network sees, at its size. In the whole picture a grey margin
+could be trimmed as a uniform one, and the rest would be stretched.
 """
 
 from __future__ import annotations
 
 from functools import cache
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -23,25 +24,25 @@ from retrieval.explain.evidence_map import Agreement, Scales, empty_like
 from retrieval.imaging.greys import FloatImage
 
 GRID = 8  # cells on a side
-COVERINGS = 64  # pictures to encode, in pairs: what one covers, the other leaves
-LEAST, MOST = 0.2, 0.8  # chance of a cell to stay, another one in each pair
+COVERINGS = 64  # occluded pictures to encode, in complementary pairs
+LEAST, MOST = 0.2, 0.8  # chance of a cell to stay, drawn anew for each pair
 PENALTY = 1.0  # of the ridge regression, in pictures
-FINE = 4  # a cell is drawn as so many on a side, so that the map finds its place in the picture
+FINE = 4  # a cell is drawn as FINE x FINE smaller ones, to place the map precisely
 
-Covered = npt.NDArray[np.bool_]  # (n, GRID * GRID), which cells stay
+Covered: TypeAlias = npt.NDArray[np.bool_]  # (n, GRID * GRID), which cells stay
 
 
 def covered_features(model: Model, fitted: FloatImage) -> Features:
-    """Features (COVERINGS, F) of a picture, as `Model.seen` gives it, with parts covered."""
+    """Features (COVERINGS, F) of a picture, as `Model.seen` gives it, with cells occluded."""
     empty = empty_like(fitted)
     return model.encode_seen([replaced(fitted, empty, ~stay) for stay in coverings()])
 
 
 def parts(scales: Scales, covered: Features, agreement: Agreement) -> FloatImage:
-    """An estimate of what each cell adds to the agreement while it stays: float32 (GRID, GRID).
+    """An estimate of each cell's part in the agreement: float32 (GRID, GRID).
 
-    In what `Scales.firmness` counts; the same picture and pair give the same map.
-    covered : (COVERINGS, F) of one of the two pictures that agree.
+    Its unit is that of `Scales.firmness`; the same picture and pair give the same map.
+    covered : features (COVERINGS, F) of one of the two pictures, from `covered_features`.
     """
     left = np.array([scales.firmness(features, agreement) for features in covered])
     return fitted_parts(left, coverings()).reshape(GRID, GRID).astype(np.float32)
@@ -54,7 +55,7 @@ def placed(scales: Scales, cells: FloatImage, pixels: FloatImage) -> FloatImage:
 
 @cache
 def coverings() -> Covered:
-    """The same (COVERINGS, GRID * GRID) for every picture; half are the others' opposites."""
+    """Which cells stay, (COVERINGS, GRID * GRID), for every picture; half are complements."""
     random = np.random.default_rng(0)
     chances = random.uniform(LEAST, MOST, (COVERINGS // 2, 1))
     stay = random.random((COVERINGS // 2, GRID * GRID)) < chances
@@ -64,10 +65,10 @@ def coverings() -> Covered:
 
 
 def fitted_parts(left: npt.NDArray[np.float64], stay: Covered) -> npt.NDArray[np.float64]:
-    """What each cell adds (cells,), by ridge regression of what was left (n,).
+    """The part of each cell (cells,), by ridge regression of the remaining agreement `left` (n,).
 
-    A free constant and a free square of the share that stays take what any covering costs,
-    whichever cells it takes.
+    An unpenalised constant and the square of the share that stays model the loss that any
+    occlusion causes, independent of its cells.
     """
     cells = stay.shape[1]
     share = stay.mean(axis=1, keepdims=True)
@@ -78,7 +79,7 @@ def fitted_parts(left: npt.NDArray[np.float64], stay: Covered) -> npt.NDArray[np
 
 
 def replaced(start: FloatImage, end: FloatImage, cells: npt.NDArray[np.bool_]) -> FloatImage:
-    """`start` (H, W) with those of its GRID * GRID cells taken from `end` that `cells` names."""
+    """`start` (H, W) with those of its GRID * GRID cells that `cells` selects taken from `end`."""
     rows, columns = (np.arange(side) * GRID // side for side in start.shape)
     chosen = cells.reshape(GRID, GRID)[np.ix_(rows, columns)]
     return np.where(chosen, end, start)

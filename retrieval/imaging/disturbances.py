@@ -1,9 +1,9 @@
 """Named changes of a scan that leave its finding as it was, for an audit.
 
 Each takes pixels float32 (H, W) in [0, 1] and returns the same kind; nothing is
-random. A ranking that follows the finding hardly moves under them; one that
-follows letters, borders, window, crop or grain does. `border-only` is the opposite: it
-takes the finding away, and a ranking should then know nothing.
+random. A ranking that follows the finding hardly moves under them. A ranking that
+follows letters, borders, window, crop or grain moves. `border-only` is the opposite:
+it takes the finding away, and the ranking should then be no better than chance.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from PIL import Image
 from scipy import ndimage
 
 from retrieval.errors import SettingError
-from retrieval.imaging.greys import FloatImage
+from retrieval.imaging.greys import FloatImage, clipped
 from retrieval.imaging.overlays import find_margins, find_marks
 from retrieval.imaging.spots import TOUCHING, Mask
 from retrieval.imaging.textures import blurred, compressed, grained, sharpened
@@ -46,7 +46,7 @@ def _filled(pixels: FloatImage, hidden: Mask) -> FloatImage:
     nearest = ndimage.distance_transform_edt(hidden, return_distances=False, return_indices=True)
     filled = pixels[tuple(nearest)]
     smooth = ndimage.uniform_filter(filled, 5, mode="nearest")
-    return _clipped(np.where(hidden, smooth, pixels))
+    return clipped(np.where(hidden, smooth, pixels))
 
 
 def mask_borders(pixels: FloatImage) -> FloatImage:
@@ -76,12 +76,12 @@ def _middle(shape: tuple[int, ...], share: float) -> Mask:
 
 def window(pixels: FloatImage, *, contrast: float) -> FloatImage:
     """Spread greys away from the middle (contrast > 1: a narrower window) or towards it."""
-    return _clipped((pixels - 0.5) * np.float32(contrast) + 0.5)
+    return clipped((pixels - 0.5) * np.float32(contrast) + 0.5)
 
 
 def gamma(pixels: FloatImage, *, power: float) -> FloatImage:
     """Raise greys to a power: above 1 darker, below 1 brighter."""
-    return _clipped(pixels ** np.float32(power))
+    return clipped(pixels ** np.float32(power))
 
 
 def zoom_out(pixels: FloatImage, *, share: float) -> FloatImage:
@@ -103,17 +103,13 @@ def stretch_width(pixels: FloatImage, *, factor: float) -> FloatImage:
     height, width = pixels.shape
     image = Image.fromarray(pixels, mode="F")
     size = (max(1, round(width * factor)), height)
-    return _clipped(np.asarray(image.resize(size, Image.Resampling.BILINEAR)))
+    return clipped(np.asarray(image.resize(size, Image.Resampling.BILINEAR)))
 
 
 def rotate(pixels: FloatImage, *, degrees: float) -> FloatImage:
     """Turn the picture about its middle; what comes in at the corners repeats the edge."""
     turned = ndimage.rotate(pixels, degrees, reshape=False, order=1, mode="nearest")
-    return _clipped(turned)
-
-
-def _clipped(pixels: FloatImage) -> FloatImage:
-    return np.clip(pixels, 0, 1).astype(np.float32)
+    return clipped(turned)
 
 
 DISTURBANCES: dict[str, Disturbance] = {

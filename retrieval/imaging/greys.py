@@ -12,7 +12,7 @@ from retrieval.errors import BlankScan
 FloatImage: TypeAlias = NDArray[np.float32]
 ByteImage: TypeAlias = NDArray[np.uint8]
 
-COLOUR_TOLERANCE = 8  # grey levels: below it lies the chroma noise of a grey JPEG
+COLOUR_TOLERANCE = 8  # grey levels: the chroma noise of a grey JPEG is smaller
 
 
 def extent(values: NDArray[Any]) -> tuple[float, float]:
@@ -27,9 +27,20 @@ def extent(values: NDArray[Any]) -> tuple[float, float]:
 
 def stretch(values: NDArray[Any], low: float, high: float) -> FloatImage:
     """Scale numbers to float32 [0, 1], `low` being 0 and `high` 1."""
-    wide = np.float32 if values.dtype.itemsize <= 2 else np.float64
-    scaled = (values.astype(wide) - wide(low)) / wide(high - low)
-    return np.clip(scaled, 0, 1).astype(np.float32, copy=False)
+    wide = widened(values)
+    one = wide.dtype.type
+    return clipped((wide - one(low)) / one(high - low))
+
+
+def widened(values: NDArray[Any]) -> NDArray[np.floating]:
+    """Numbers as float32, or as float64 where they have more than 16 bits."""
+    return values.astype(np.float32 if values.dtype.itemsize <= 2 else np.float64)
+
+
+def clipped(values: NDArray[np.floating]) -> FloatImage:
+    """Numbers cut to [0, 1], as float32."""
+    unit: FloatImage = np.clip(values, 0, 1).astype(np.float32, copy=False)
+    return unit
 
 
 def grey(colour: ByteImage) -> tuple[ByteImage, tuple[str, ...]]:
@@ -49,7 +60,7 @@ def eight_bit(levels: ByteImage) -> FloatImage:
 
 def window(values: NDArray[np.floating], level: float, width: float) -> FloatImage:
     """Values through a linear window to float32 [0, 1] (PS3.3 C.11.2.1.3.2)."""
-    return np.clip((values - level) / width + 0.5, 0, 1).astype(np.float32, copy=False)
+    return clipped((values - level) / width + 0.5)
 
 
 def looked_up(values: NDArray[Any], first: int, table: NDArray[np.float32]) -> NDArray[np.float32]:

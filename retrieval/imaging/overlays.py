@@ -1,9 +1,9 @@
 """Finds what was laid over a scan or around it: letters, arrows, boxes, uniform margins.
 
-Rules on shape, place and sharpness, for an audit and not for reading: text is
-looked for in the corners and at the edges, where it stands; over the rest of the
-picture, where vessels and lesions lie, only what is drawn is taken: sharp,
-of an extreme tone, and on even ground. Lengths are shares of the shorter side.
+These are rules on shape, place and sharpness, for an audit and not for reading.
+Text is looked for in the corners and at the edges, where it usually stands. Vessels
+and lesions lie in the rest of the picture, so a mark there must be sharp, of an
+extreme tone, and on even ground. Lengths are shares of the shorter side.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def _letters(pixels: FloatImage, hat: FloatImage, solid: Mask, field: Mask, *, l
         & (spots.on_edge < 0.3)
         & ((sharp >= 0.33) & (contrast >= 0.22) & (spread <= 0.16))
     )
-    drawn = (  # anywhere, where vessels and lesions lie too: hence the stricter limits
+    drawn = (  # stricter limits, because vessels and lesions are searched too
         ((tone >= 0.98 * top) if light else (tone <= 0.06))
         & (spots.longer >= max(6, 0.025 * shorter))
         & (spots.longer <= 0.2 * shorter)
@@ -110,8 +110,9 @@ def _where_text_stands(spots: Spots, field: Mask) -> Mask:
     height, width = field.shape
     to_row = np.minimum(spots.row, height - spots.row)
     to_column = np.minimum(spots.column, width - spots.column)
-    corner = (to_row < 0.22 * height) & (to_column < 0.3 * width) & (spots.mean(field) < 0.5)
-    return corner | (np.minimum(to_row, to_column) < 0.07 * min(height, width))
+    corner: Mask = (to_row < 0.22 * height) & (to_column < 0.3 * width) & (spots.mean(field) < 0.5)
+    edge: Mask = np.minimum(to_row, to_column) < 0.07 * min(height, width)
+    return corner | edge
 
 
 def chest_field(pixels: FloatImage) -> Mask:
@@ -123,8 +124,7 @@ def chest_field(pixels: FloatImage) -> Mask:
     labelled, _ = ndimage.label(dark)
     lungs = np.isin(labelled, _inner(labelled, least=0.01, edge=outline(labelled.shape)))
     if not lungs.any():
-        rows, columns = np.mgrid[:height, :width]
-        return ((rows / height - 0.5) / 0.38) ** 2 + ((columns / width - 0.5) / 0.42) ** 2 < 1
+        return _ellipse(height, width)
     reach = max(1, round(0.06 * shorter))
     wide = ndimage.distance_transform_edt(~np.pad(lungs, reach)) <= reach
     closed = ndimage.distance_transform_edt(wide) > 0.7 * reach
@@ -133,6 +133,13 @@ def chest_field(pixels: FloatImage) -> Mask:
     return np.logical_or.accumulate(closed, axis=1) & np.flip(
         np.logical_or.accumulate(np.flip(closed, 1), axis=1), 1
     )
+
+
+def _ellipse(height: int, width: int) -> Mask:
+    rows, columns = np.mgrid[:height, :width]
+    away = ((rows / height - 0.5) / 0.38) ** 2 + ((columns / width - 0.5) / 0.42) ** 2
+    inside: Mask = away < 1
+    return inside
 
 
 def find_margins(pixels: FloatImage) -> Mask:
@@ -150,7 +157,7 @@ def find_margins(pixels: FloatImage) -> Mask:
 
 
 def _inner(labelled: npt.NDArray[np.integer], *, least: float, edge: Mask) -> npt.NDArray[np.intp]:
-    """Labelled regions that are no outer ground: off the edge, or half of them in the middle."""
+    """Labelled regions that are not outer ground: off the edge, or half in the middle."""
     height, width = labelled.shape
     count = int(labelled.max()) + 1
     area = np.bincount(labelled.ravel(), minlength=count)

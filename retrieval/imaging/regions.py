@@ -1,4 +1,4 @@
-"""A part of a picture that is asked about: the encoder sees the crop alone."""
+"""A region of a picture to search with: the encoder sees the crop alone."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from retrieval.errors import SearchError
 from retrieval.imaging.greys import FloatImage
 
-SMALLEST = 16  # pixels a side: what is smaller, also a whole picture, is seen but not compared
-LEAST = 0.05  # share of a side that a region spans at least
+SMALLEST = 16  # pixels a side: a smaller region or picture can be shown but not searched with
+LEAST = 0.05  # smallest share of a side that a region spans
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,9 @@ class Region:
     def crop(self, pixels: FloatImage, margin: float = 0.0) -> FloatImage:
         """The region of a picture (H, W) as a picture of its own; SearchError if too small.
 
-        For a network that leaves out a `margin` of each side of what it is given, so much
-        of the surroundings is added, or of the picture's edge where it ends, that what the
-        network sees is the region.
+        Some networks cut off a `margin` of each side. For them the crop includes as much of
+        the surroundings, or of the repeated edge of the picture, so that the network sees
+        exactly the region.
         """
         rows, columns = self.pixels(pixels.shape)
         share = margin / (1 - 2 * margin)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -10,8 +11,11 @@ from scipy import ndimage
 
 from retrieval.imaging.greys import FloatImage
 
-Mask = npt.NDArray[np.bool_]
-Numbers = npt.NDArray[np.float64]
+Mask: TypeAlias = npt.NDArray[np.bool_]
+Numbers: TypeAlias = npt.NDArray[np.float64]
+Labels: TypeAlias = npt.NDArray[np.int32]  # (H, W): 0 off all spots, else which spot, from 1
+Boxes: TypeAlias = npt.NDArray[np.int64]  # (n, 4): top, bottom, left, right
+Values: TypeAlias = FloatImage | Numbers | Mask
 
 TOUCHING = np.ones((3, 3), dtype=bool)  # pixels touch along a side or at a corner
 
@@ -20,10 +24,10 @@ TOUCHING = np.ones((3, 3), dtype=bool)  # pixels touch along a side or at a corn
 class Spots:
     """The connected regions of a mask (H, W); measures are arrays of length n."""
 
-    labelled: npt.NDArray[np.int32]
+    labelled: Labels
     inside: Numbers  # (H, W) distance to the nearest pixel outside
     away: Numbers  # (H, W) distance to the nearest spot
-    nearest: npt.NDArray[np.int32]  # (H, W) which spot that is
+    nearest: Labels  # (H, W) which spot that is
     count: int
     area: Numbers
     radius: Numbers
@@ -39,9 +43,7 @@ class Spots:
         labelled, count = ndimage.label(solid, TOUCHING)
         if not count:
             return None
-        boxes = [[rows.start, rows.stop, columns.start, columns.stop]
-                 for rows, columns in ndimage.find_objects(labelled)]  # fmt: skip
-        top, bottom, left, right = np.array(boxes, dtype=np.float64).T
+        top, bottom, left, right = boxes_of(labelled).T.astype(np.float64)
         inside = ndimage.distance_transform_edt(np.pad(solid, 1))[1:-1, 1:-1]
         rim = count_of(labelled, (inside > 0) & (inside < 1.5), count)
         away, place = ndimage.distance_transform_edt(~solid, return_indices=True)
@@ -61,7 +63,7 @@ class Spots:
             on_edge=count_of(labelled, edge & solid, count) / rim,
         )
 
-    def mean(self, values: npt.NDArray[np.generic]) -> Numbers:
+    def mean(self, values: Values) -> Numbers:
         """Mean of values (H, W) over each spot."""
         return sum_of(self.labelled, values, self.count) / self.area
 
@@ -93,19 +95,26 @@ class Spots:
         return np.concatenate([[False], chosen])[self.labelled]
 
 
-def sum_of(
-    labelled: npt.NDArray[np.integer], values: npt.NDArray[np.generic], count: int
-) -> Numbers:
+def boxes_of(labelled: Labels) -> Boxes:
+    """The box of each spot, int64 (n, 4) with n >= 1: top, bottom, left, right."""
+    edges = [[rows.start, rows.stop, columns.start, columns.stop]
+             for rows, columns in ndimage.find_objects(labelled)]  # fmt: skip
+    return np.array(edges, dtype=np.int64)
+
+
+def sum_of(labelled: Labels, values: Values, count: int) -> Numbers:
     """Sum of values (H, W) over each spot."""
-    return np.bincount(labelled.ravel(), weights=values.ravel(), minlength=count + 1)[1:]
+    weights = values.ravel().astype(np.float64)
+    total = np.bincount(labelled.ravel(), weights=weights, minlength=count + 1)[1:]
+    return total.astype(np.float64, copy=False)
 
 
-def count_of(labelled: npt.NDArray[np.integer], mask: Mask, count: int) -> Numbers:
+def count_of(labelled: Labels, mask: Mask, count: int) -> Numbers:
     """How many pixels of a mask (H, W) each spot has."""
     return np.bincount(labelled[mask], minlength=count + 1)[1:].astype(np.float64)
 
 
-def largest_of(labelled: npt.NDArray[np.integer], values: FloatImage, count: int) -> Numbers:
+def largest_of(labelled: Labels, values: FloatImage, count: int) -> Numbers:
     """Largest of values (H, W) in each spot."""
     spots = labelled > 0  # far fewer pixels than the picture, which ndimage.maximum would sort
     found = np.full(count + 1, -np.inf)
@@ -124,4 +133,5 @@ def steps(pixels: FloatImage) -> FloatImage:
     """The largest difference of each pixel from its four neighbours."""
     wide = np.pad(pixels, 1, mode="edge")
     around = (wide[:-2, 1:-1], wide[2:, 1:-1], wide[1:-1, :-2], wide[1:-1, 2:])
-    return np.maximum.reduce([np.abs(other - pixels) for other in around])
+    largest: FloatImage = np.maximum.reduce([np.abs(other - pixels) for other in around])
+    return largest

@@ -1,8 +1,8 @@
 """What a detector, a reconstruction kernel or a copy does to a scan: sharpness, grain, compression.
 
-None of them has to do with a finding. Widths are in pixels of a picture whose
-shorter side has `SIDE`, about what the encoders see, and grow with the picture;
-the blocks of a JPEG have 8 pixels whatever its size, so a large picture loses less.
+None of these changes has to do with a finding. Widths are in pixels of a picture
+whose shorter side has `SIDE`, about what the encoders see, and grow with the
+picture. The blocks of a JPEG have 8 pixels in every picture, so a large one loses less.
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from retrieval.imaging.greys import FloatImage
+from retrieval.imaging.greys import FloatImage, clipped, eight_bit
 
 SIDE = 256
 
 
 def blurred(pixels: FloatImage, *, width: float) -> FloatImage:
     """(H, W) in [0, 1] smoothed by a Gaussian of this spread."""
-    return ndimage.gaussian_filter(pixels, width * _unit(pixels), mode="nearest")
+    smooth: FloatImage = ndimage.gaussian_filter(pixels, width * _unit(pixels), mode="nearest")
+    return smooth
 
 
 def sharpened(pixels: FloatImage, *, amount: float) -> FloatImage:
     """(H, W) plus `amount` times what a blur of one pixel takes away (an unsharp mask)."""
     lost = pixels - blurred(pixels, width=1.0)
-    return np.clip(pixels + np.float32(amount) * lost, 0, 1)
+    return clipped(pixels + np.float32(amount) * lost)
 
 
 def grained(pixels: FloatImage, *, spread: float) -> FloatImage:
@@ -35,8 +36,9 @@ def grained(pixels: FloatImage, *, spread: float) -> FloatImage:
     drawn = [max(1, round(side / max(1.0, _unit(pixels)))) for side in pixels.shape]
     grain = np.random.default_rng(0).normal(size=drawn).astype(np.float32)
     as_large = Image.fromarray(grain).resize((width, height), Image.Resampling.BILINEAR)
-    even = np.asarray(as_large) / max(float(np.std(as_large)), 1e-6)
-    return np.clip(pixels + np.float32(spread) * even, 0, 1)
+    large = np.asarray(as_large, dtype=np.float32)
+    even = large / max(float(large.std()), 1e-6)
+    return clipped(pixels + np.float32(spread) * even)
 
 
 def compressed(pixels: FloatImage, *, quality: int) -> FloatImage:
@@ -44,8 +46,10 @@ def compressed(pixels: FloatImage, *, quality: int) -> FloatImage:
     file = io.BytesIO()
     greys = np.rint(pixels * 255).astype(np.uint8)
     Image.fromarray(greys).save(file, "JPEG", quality=quality)
-    return np.asarray(Image.open(file), dtype=np.float32) / 255
+    return eight_bit(np.asarray(Image.open(file)))
 
 
 def _unit(pixels: FloatImage) -> float:
-    return min(pixels.shape) / SIDE
+    """Pixels of this picture (H, W) for one of a picture whose shorter side has SIDE."""
+    height, width = pixels.shape
+    return float(min(height, width) / SIDE)

@@ -1,8 +1,8 @@
-"""Bytes of a file -> one checked Scan, whatever its format.
+"""Bytes of a file of any format -> one checked Scan.
 
-A DICOM file goes to `dicom`, which is imported only then; every other picture
-goes to `pictures`. Nothing is written to disk. No file name and no text of the
-file enters a Scan or an error.
+`dicom` reads DICOM files and is imported only for them; `pictures` reads all
+others. Nothing is written to disk. No file name and no text of the file enters a
+Scan or an error.
 """
 
 import contextlib
@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from PIL import Image
 
@@ -24,7 +24,7 @@ from retrieval.reading.scan import (
     BURNED_IN,
     LIMITS,
     OFTEN_BURNED_IN,
-    Decode,
+    BytesDecoder,
     Limits,
     Scan,
     check_file_bytes,
@@ -43,11 +43,11 @@ def decode(data: bytes, *, frame: int | None = None, limits: Limits = LIMITS) ->
     """
     try:
         check_file_bytes(len(data), limits)
-        reader = _reader(data)
+        decoder = _decoder_for(data)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            scan = reader(data, frame, limits)
+            scan = decoder(data, frame, limits)
             with of_frames(scan.frames):
                 return _checked(scan, limits)
     except ScanError:
@@ -60,9 +60,9 @@ def decode(data: bytes, *, frame: int | None = None, limits: Limits = LIMITS) ->
         raise UnreadableScan(
             "The file is nested too deeply to be a picture; export it again."
         ) from None
-    # Damaged files make the decoders raise anything (in Pillow's own corpus
-    # OSError, ValueError, SyntaxError, TypeError, NotImplementedError), and what
-    # they raise may quote the file: hence Exception, and hence `from None`.
+    # On damaged files the decoders raise anything (on Pillow's own corpus OSError,
+    # ValueError, SyntaxError, TypeError, NotImplementedError), so every Exception is
+    # caught. Its text may quote the file, so it is dropped (`from None`).
     except Exception as error:
         damaged = UnreadableScan(
             f"The {signatures.kind_of(data)} file is cut short or damaged; copy or export it again."
@@ -71,7 +71,7 @@ def decode(data: bytes, *, frame: int | None = None, limits: Limits = LIMITS) ->
         raise damaged from None
 
 
-def read(path: File, *, frame: int | None = None, decode: Decode = decode) -> Scan:
+def read(path: File, *, frame: int | None = None, decode: BytesDecoder = decode) -> Scan:
     """Decode the file at `path`, or a part of a pack; the message of an error starts with its name.
 
     `decode` may be a `sandbox.Decoder`'s, for files from elsewhere.
@@ -89,8 +89,8 @@ def named(path: File) -> Iterator[None]:
         raise type(error)(f"{path.name}: {error}") from None
 
 
-def inspect(path: Path, *, decode: Decode = decode) -> dict[str, Any]:
-    """What can be said about the file at `path`, ready for JSON; never raises a ScanError."""
+def inspect(path: Path, *, decode: BytesDecoder = decode) -> dict[str, Any]:
+    """A report about the file at `path`, ready for JSON; never raises a ScanError."""
     report: dict[str, Any] = dict.fromkeys(("format", "width", "height", "frames", "modality"))
     report = {"file": str(path), "ok": False, **report, "warnings": [], "error": None}
     try:
@@ -128,16 +128,14 @@ def _checked(scan: Scan, limits: Limits) -> Scan:
 
 
 def _with_letters(scan: Scan) -> tuple[str, ...]:
-    """The warnings of a scan, the surest of those on written text alone."""
+    """The warnings of a scan; only the surest of those on written text is kept."""
     if BURNED_IN in scan.warnings or not burned_in_text.are_written_in(scan.pixels):
         return scan.warnings
     return (*(note for note in scan.warnings if note != OFTEN_BURNED_IN), LETTERS)
 
 
-Reader: TypeAlias = Callable[[bytes, int | None, Limits], Scan]
-
-
-def _reader(data: bytes) -> Reader:
+def _decoder_for(data: bytes) -> Callable[[bytes, int | None, Limits], Scan]:
+    """The decoder for the format of some bytes, called with data, frame and limits."""
     kind = signatures.kind_of(data)
     if not kind:
         raise UnsupportedScan(signatures.refusal(data))

@@ -62,7 +62,7 @@ def _pixels(image: Image.Image, data: bytes) -> tuple[FloatImage, View, tuple[st
 
 
 def _white_is_zero(image: Image.Image) -> bool:
-    """Whether a TIFF counts from white, which Pillow turns at 8 bits but not above."""
+    """Whether a TIFF counts from white; Pillow inverts such a file at 8 bits but not above."""
     return getattr(image, "tag_v2", {}).get(TIFF_PHOTOMETRIC) == WHITE_IS_ZERO
 
 
@@ -70,7 +70,7 @@ def _deep_colour(image: Image.Image, data: bytes) -> bool:
     """Whether a colour PNG or TIFF has 16 bits per channel, which Pillow cuts to 8."""
     if image.format == "PNG":
         return data[24] == 16  # bit depth in the IHDR chunk
-    return max(getattr(image, "tag_v2", {}).get(TIFF_BITS, (8,))) > 8
+    return int(max(getattr(image, "tag_v2", {}).get(TIFF_BITS, (8,)))) > 8
 
 
 def _rgb(image: Image.Image) -> Image.Image:

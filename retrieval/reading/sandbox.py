@@ -16,7 +16,7 @@ import threading
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import IO, Any, BinaryIO, Self
 
 from retrieval.errors import (
     ScanError,
@@ -54,7 +54,7 @@ class Decoder:
         return tuple(process.pid for process in processes if process)
 
     def decode(self, data: bytes, *, frame: int | None = None) -> Scan:
-        """`scans.decode` in a child: the same Scan, the same errors."""
+        """`decode.decode` in a child: the same Scan, the same errors."""
         return wire.scan_of(*self._answer({"frame": None if frame is None else int(frame)}, data))
 
     def describe(self, data: bytes) -> Place | None:
@@ -78,7 +78,7 @@ class Decoder:
         return decode.read(path, decode=self.decode)
 
     def inspect(self, path: Path) -> dict[str, Any]:
-        """`scans.inspect` in a child."""
+        """`decode.inspect` in a child."""
         return decode.inspect(path, decode=self.decode)
 
     def close(self) -> None:
@@ -97,7 +97,7 @@ class Decoder:
     def _answer(self, header: dict[str, Any], data: bytes) -> wire.Message:
         scan.check_file_bytes(len(data), LIMITS)
         with self._borrowed() as child:
-            # That a child died while it was idle is noticed only when it is asked.
+            # A child that died while it was idle is only noticed at the next request.
             answer = child.ask(header, data, self.timeout) or child.ask(header, data, self.timeout)
         if answer is None:
             raise UnreadableScan(wire.STOPPED)
@@ -131,10 +131,11 @@ class _Child:
         answer = None
         try:
             with _killed_after(seconds, process) as expired, contextlib.suppress(*DEATH):
-                wire.send(process.stdin, header, payload)
-                answer = wire.receive(process.stdout)
+                requests, answers = _pipes(process)
+                wire.send(requests, header, payload)
+                answer = wire.receive(answers)
         finally:
-            # Also after an interrupt: an answer nobody took would go to the next question.
+            # Also after an interrupt: an unread answer would be taken for that of the next request.
             if answer is None or expired.is_set():
                 self.end()
         if answer is None and expired.is_set():
@@ -150,7 +151,7 @@ class _Child:
         self.process = process = _start(self._memory)
         self._stop = weakref.finalize(self, _stop, process)
         with _killed_after(START_SECONDS, process), contextlib.suppress(*DEATH):
-            wire.receive(process.stdout)
+            wire.receive(_pipes(process)[1])
             return process
         self.end()
         raise ScanError(
@@ -182,11 +183,18 @@ def _start(memory: int) -> subprocess.Popen[bytes]:
     )
 
 
+def _pipes(child: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
+    """The pipes to the child's standard input and from its standard output."""
+    assert child.stdin is not None and child.stdout is not None  # opened by `_start`
+    return child.stdin, child.stdout
+
+
 def _stop(child: subprocess.Popen[bytes]) -> None:
+    requests, answers = _pipes(child)
     child.kill()
     with contextlib.suppress(OSError):  # unsent bytes to a child that is gone
-        child.stdin.close()
-    child.stdout.close()
+        requests.close()
+    answers.close()
     child.wait()
 
 

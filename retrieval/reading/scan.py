@@ -1,12 +1,14 @@
 """One decoded picture, and the limits that a file must keep to become one."""
 
+from __future__ import annotations
+
 import contextlib
 import hashlib
 import io
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol
 
 import numpy as np
 from PIL import Image
@@ -16,7 +18,6 @@ from retrieval.imaging.greys import ByteImage, FloatImage
 from retrieval.imaging.regions import SMALLEST
 from retrieval.reading.view import View
 
-Decode: TypeAlias = Callable[..., "Scan"]  # decode(data, *, frame)
 DEEP_GREY = "This picture has more than 8 bits; it was scaled from its darkest to its brightest."
 BURNED_IN = "Text is burned into this picture; check that it shows no name and no date."
 OFTEN_BURNED_IN = (
@@ -73,12 +74,13 @@ class Scan:
 
     def preview(self, longest: int | None = None) -> ByteImage:
         """The picture as uint8 (h, w), shrunk where a side is over `longest` pixels."""
-        levels = np.rint(self.pixels * np.float32(255)).astype(np.uint8)
+        levels: ByteImage = np.rint(self.pixels * np.float32(255)).astype(np.uint8)
         scale = (longest or math.inf) / max(levels.shape)
         if scale >= 1:
             return levels
         size = (max(1, round(self.width * scale)), max(1, round(self.height * scale)))
-        return np.asarray(Image.fromarray(levels).resize(size, Image.Resampling.LANCZOS))
+        small = Image.fromarray(levels).resize(size, Image.Resampling.LANCZOS)
+        return np.asarray(small, dtype=np.uint8)
 
     def png(self, longest: int | None = None) -> bytes:
         """The preview as an 8-bit grey PNG without metadata."""
@@ -87,13 +89,21 @@ class Scan:
         return buffer.getvalue()
 
 
+class BytesDecoder(Protocol):
+    """Bytes of a file -> Scan: `decode.decode`, or the same in a child process."""
+
+    def __call__(self, data: bytes, *, frame: int | None = None) -> Scan:
+        """The scan of one frame, counted from 0, or of the middle one; raises a ScanError."""
+
+
 @contextlib.contextmanager
 def of_frames(frames: int) -> Iterator[None]:
-    """Whatever goes wrong inside concerns one of so many frames, and says so."""
+    """Note on every error raised inside that its file has so many frames."""
     try:
         yield
     except Exception as error:
-        error.frames = frames
+        # A decoder's own error has no such field: `decode` copies it to the ScanError it raises.
+        error.frames = frames  # type: ignore[attr-defined]
         raise
 
 

@@ -2,7 +2,7 @@
 
 Directions have the letters of PS3.3 C.7.6.1.1.1: L R, A P, H F. Patient
 coordinates grow to the left, to the back and to the head (PS3.3 C.7.6.2.1.1).
-What a file says of its directions is checked here, not believed.
+The directions that a file states are checked here before they are used.
 """
 
 from __future__ import annotations
@@ -35,13 +35,16 @@ def axes(cosines: Sequence[float]) -> Axes | None:
 
 
 def edges_of_axes(pair: Axes) -> Edges | None:
-    """The letters nearest to where rows and columns run."""
+    """The edges nearest to the directions of rows and columns; None if they are contradictory."""
     right, bottom = (_nearest(direction) for direction in pair)
     return _edges(right, bottom)
 
 
 def edges_of_letters(orientation: Sequence[str]) -> Edges | None:
-    """The first letters of a PatientOrientation such as ["L", "FP"]: along a row, a column."""
+    """The edges of a PatientOrientation such as ["L", "FP"] (along a row, along a column).
+
+    Only the first letter of each is used; None for anything else.
+    """
     if len(orientation) != 2:
         return None
     if not all(re.fullmatch("[LRAPHF]{1,3}", letters) for letters in orientation):
@@ -74,10 +77,10 @@ BY_POSITION, BY_NUMBER, AS_GIVEN = "by position", "by number", "as given"
 
 @dataclass(frozen=True)
 class Place:
-    """Where one picture stands among others.
+    """The place of one picture among others.
 
-    series : 16 hex digits, the same for pictures of one series, orientation and size;
-        nobody gets back to the identifier of the series.
+    series : 16 hex digits, the same for pictures of one series, orientation and size; the
+        identifier of the series cannot be recovered from them.
     position : millimetres along the slice normal, or None.
     number : the instance number, or None.
     """
@@ -112,11 +115,15 @@ def arrange(places: Sequence[Place | None]) -> list[Series]:
 
 
 def _ordered(indices: list[int], places: Sequence[Place | None]) -> Series:
-    """Order one group by what tells all its pictures apart, the position before the number."""
+    """Order one group by position, else by number, if all its pictures have one and they differ."""
     order = AS_GIVEN
     for name, told in (("number", BY_NUMBER), ("position", BY_POSITION)):
-        keys = {index: getattr(places[index], name, None) for index in indices}
-        if None not in keys.values() and len(set(keys.values())) > 1:
+        keys: dict[int, float] = {
+            index: key
+            for index in indices
+            if (key := getattr(places[index], name, None)) is not None
+        }
+        if len(keys) == len(indices) and len(set(keys.values())) > 1:
             # a stable sort: pictures at one position stay in the order of their numbers
             indices, order = sorted(indices, key=keys.__getitem__), told
     return Series(tuple(indices), order)

@@ -1,4 +1,4 @@
-"""What kind of file some bytes are, by their first bytes and never by a name."""
+"""The kind of a file by its first bytes, never by its name."""
 
 PICTURE_MAGIC = {
     b"\x89PNG": "PNG",
@@ -43,7 +43,7 @@ MARKUP = ((b"<!doctype html", "a web page"), (b"<html", "a web page"), (b"<", "a
 
 
 def refusal(data: bytes) -> str:
-    """One sentence on a file that is neither DICOM nor a picture format read here."""
+    """One sentence about a file that is neither DICOM nor a picture format read here."""
     for offset, magic, what, remedy in FOREIGN:
         if data.startswith(magic, offset):
             return f"This is {what}, which is not read here; {remedy}."

@@ -1,8 +1,8 @@
-"""What a reader sees of a picture: the values of the file, and the windows they are shown through.
+"""What a user sees of a picture: the values of the file, and the windows to show them through.
 
-The encoder sees a fixed window (`dicom`). A reader wants the original values,
-the windows that the file names, its millimetres and its directions. Values stay
-as they are where 16 bits hold them; padding becomes black.
+The encoder sees a fixed window (`dicom`). A user wants the original values, the
+windows that the file names, its millimetres and its directions. Values are kept
+where 16 bits hold them; padding becomes black.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,13 +56,13 @@ LONGEST = 1600  # pixels on the longer side
 LUNG = Window("Lung", -600.0, 1500.0)  # HU
 FULL_RANGE = "Full range"
 DEEPEST = 65535  # the largest uint16
-MANY = 1000  # so many greys that to round them to whole numbers is not seen
-LEAST_SHOWN = 1 / 255  # a window under which a picture spans less of the greys shows nothing
-Visible = NDArray[np.bool_] | None  # (H, W), False for padding; None for no padding
+MANY = 1000  # with so many greys, rounding to whole numbers is not visible
+LEAST_SHOWN = 1 / 255  # share of the greys that a picture must span under a useful window
+Visible: TypeAlias = NDArray[np.bool_] | None  # (H, W), False for padding; None for no padding
 
 
 def of_greys(levels: ByteImage) -> View:
-    """The View of 8-bit greys (H, W), which are all there is to see."""
+    """The View of 8-bit greys (H, W), for a file that holds nothing more."""
     return View(levels, "", (full_range(0, 255),))
 
 
@@ -71,7 +71,7 @@ def of_hounsfield(
 ) -> View:
     """The View of HU (H, W) as int16, through the lung window or those of the file.
 
-    The lung window comes first, whatever the file asks for: it is what the search sees.
+    The lung window always comes first, because the search sees it.
     """
     low, high = extent(values if visible is None else values[visible])
     filled = values if visible is None else np.where(visible, values, low)
@@ -88,7 +88,7 @@ def of_numbers(
     inverted: bool = False,
     visible: Visible = None,
 ) -> View:
-    """The View of numbers (H, W) without a unit; those 16 bits do not hold are mapped to uint16."""
+    """The View of numbers (H, W) without a unit; mapped to uint16 if 16 bits do not hold them."""
     low, high = extent(values if visible is None else values[visible])
     filled = values if visible is None else np.where(visible, values, high if inverted else low)
     windows = showing(windows, low, high, full=True)
@@ -100,7 +100,7 @@ def of_numbers(
 
 
 def of_shown(pixels: FloatImage, *, inverted: bool, visible: Visible) -> View:
-    """The View of [0, 1] (H, W) that a curve of the file made, and no linear window can."""
+    """The View of pixels (H, W) in [0, 1] that the file's curve made; no linear window can."""
     whole = full_range(0, DEEPEST)
     return of_numbers(np.rint(pixels * DEEPEST), (whole,), inverted=inverted, visible=visible)
 
@@ -141,14 +141,14 @@ def _shares(window: Window, low: float, high: float) -> float:
 
 
 def _holding(values: NDArray[Any], low: float, high: float) -> type[np.integer] | None:
-    """The 16-bit kind that holds numbers, None where they do not fit or rounding is seen."""
+    """The 16-bit type that holds the numbers; None if they do not fit or rounding is visible."""
     if high - low < MANY and not np.array_equal(np.rint(values), values):
         return None
     fits = (kind for kind in (np.uint16, np.int16) if _within(np.iinfo(kind), low, high))
     return next(fits, None)
 
 
-def _within(limits: np.iinfo, low: float, high: float) -> bool:
+def _within(limits: np.iinfo[Any], low: float, high: float) -> bool:
     return limits.min <= low and high <= limits.max
 
 

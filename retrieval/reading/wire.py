@@ -1,7 +1,7 @@
 """Messages between the server and its decoding child: a JSON header with raw bytes behind it.
 
-No pickle, no file. Whoever answers may have been taken over by a picture, so an
-answer is believed in nothing: sizes, kinds and numbers are checked.
+There is no pickle and no file. A picture may have taken over the child, so nothing
+in an answer is trusted: sizes, kinds and numbers are checked.
 """
 
 import contextlib
@@ -10,7 +10,7 @@ import json
 import math
 import re
 import struct
-from typing import Any, BinaryIO, TypeAlias
+from typing import IO, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,14 +43,15 @@ VIEW_BYTES = LONGEST**2 * 2
 STOPPED = "The picture made the decoder stop; the file is damaged, so export it again."
 
 
-def send(stream: BinaryIO, header: dict[str, Any], payload: bytes = b"") -> None:
+def send(stream: IO[bytes], header: dict[str, Any], payload: bytes = b"") -> None:
+    """Write one message and flush it."""
     text = json.dumps(header).encode()
     stream.write(LENGTHS.pack(len(text), len(payload)) + text)
     stream.write(payload)
     stream.flush()
 
 
-def receive(stream: BinaryIO) -> Message:
+def receive(stream: IO[bytes]) -> Message:
     """The next message; EOFError at the end, ValueError for one that is out of bounds."""
     text_bytes, payload_bytes = LENGTHS.unpack(_exactly(stream, LENGTHS.size))
     most = max(LIMITS.file_bytes, LIMITS.frame_pixels * 4 + VIEW_BYTES)
@@ -66,7 +67,7 @@ def receive(stream: BinaryIO) -> Message:
     return header, payload
 
 
-def _exactly(stream: BinaryIO, count: int) -> bytes:
+def _exactly(stream: IO[bytes], count: int) -> bytes:
     data = stream.read(count)
     if len(data) < count:
         raise EOFError
@@ -74,12 +75,12 @@ def _exactly(stream: BinaryIO, count: int) -> bytes:
 
 
 def scan_of(header: dict[str, Any], payload: bytes) -> Scan:
-    """The Scan or the error of an answer, whose sender may have been taken over by a picture."""
+    """The Scan of an answer; raises the ScanError that it holds, or that it deserves."""
     if "error" in header:
         raise _error_of(header)
     try:
         pixels, rest = _image(memoryview(payload), "<f4", header["shape"])
-        if not ((pixels >= 0) & (pixels <= 1)).all():  # nor is what is no number
+        if not ((pixels >= 0) & (pixels <= 1)).all():  # false for NaN, too
             raise ValueError("no picture")
         frames, frame = _frames(header["frames"]), int(header["frame"])
         if not 0 <= frame < frames:
@@ -128,7 +129,7 @@ def _sentence(text: object) -> str:
 def _image(raw: memoryview, kind: str, shape: list[int]) -> tuple[NDArray[Any], memoryview]:
     """A copy of the values (H, W) at the front of some bytes, and the bytes behind them.
 
-    A copy: a slice would keep the whole answer in memory as long as itself.
+    It is a copy because a slice would keep the whole answer in memory.
     """
     height, width = shape
     if min(height, width) < 1:
@@ -138,7 +139,7 @@ def _image(raw: memoryview, kind: str, shape: list[int]) -> tuple[NDArray[Any], 
 
 
 def _view_of(header: dict[str, Any], raw: memoryview) -> View:
-    """The View of an answer; NONSENSE for one that is none."""
+    """The View of an answer; raises one of NONSENSE for an invalid one."""
     values, rest = _image(raw, VIEW_KINDS[header["kind"]], header["shape"])
     windows = tuple(Window(str(name), float(c), float(w)) for name, c, w in header["windows"])
     usable = all(math.isfinite(each.level) and 0 < each.width < math.inf for each in windows)
@@ -176,7 +177,7 @@ def _edges(letters: list[str]) -> series.Edges:
 
 
 def place_of(header: dict[str, Any]) -> Place:
-    """The Place of an answer; NONSENSE for one that is none."""
+    """The Place of an answer; raises one of NONSENSE for an invalid one."""
     position, number = header["position"], header["number"]
     return Place(
         series=str(header["series"]),
@@ -197,6 +198,7 @@ def patient_of(header: dict[str, Any]) -> str:
 
 
 def decoded(data: bytes, frame: int | None) -> Message:
+    """The answer to a request for a Scan: the Scan, or the ScanError."""
     try:
         scan = decode.decode(data, frame=frame)
     except ScanError as error:
@@ -219,6 +221,7 @@ def _view_header(view: View) -> dict[str, Any]:
 
 
 def described(data: bytes) -> Message:
+    """The answer to a request for a Place, which may be null."""
     from retrieval.reading import dicom
 
     place = dicom.describe(data)

@@ -1,4 +1,4 @@
-"""Results in tables and on paper: what ships in assets/results, cards, curves, a search's page.
+"""Results in tables and on paper: stored evaluations, cards, curves, the page of a search.
 
-Nothing is measured here; what is printed was handed over or stored before.
+This folder measures nothing; it prints given or stored results.
 """

@@ -1,4 +1,4 @@
-"""Tables of how one asks and why: maps, refined lists, regions; and of label against likeness."""
+"""Tables of evidence maps, refined lists and regions, and of precision against similarity."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def asking_tables() -> str:
 
 
 def tradeoff_table(found: Json) -> str:
-    """A Markdown table of precision and likeness by the number of learned bits."""
+    """A Markdown table of precision and similarity by the number of learned bits."""
     head = [
         f"Learned bits of {found['bits']}",
         "P@10",

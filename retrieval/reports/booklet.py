@@ -1,10 +1,11 @@
-"""One PDF of a whole evaluation: what was measured, its curves, its tables."""
+"""One PDF of a whole evaluation: its settings, curves and tables."""
 
 from __future__ import annotations
 
 import io
 import textwrap
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +30,7 @@ MEANINGS = {
     "paper": "The source paper's protocol: in-sample, the query finds itself. It flatters.",
 }
 
-Row = tuple[str, ...]
+Row: TypeAlias = tuple[str, ...]
 
 
 def report(
@@ -42,7 +43,7 @@ def report(
 ) -> bytes:
     """The PDF of one result as `evaluate --json` writes it.
 
-    changed, shorter : what `audit` and `lengths` wrote of the same archive, if they were run.
+    changed, shorter : the results of `audit` and `lengths` for the same archive, if any.
     SettingError for a page size that is not in `printing.PAGES`.
     """
     if size not in PAGES:
@@ -171,7 +172,7 @@ def _trust(found: Json | None) -> list[tuple[str, str]]:
 def _audit_table(changed: Json) -> tuple[str, Row, list[Row]]:
     unchanged = changed["unchanged"]["precision_at_10"]
     balanced = changed["unchanged"]["balanced_at_10"]
-    rows = [("None", _interval(unchanged), "", _interval(balanced))]
+    rows: list[Row] = [("None", _interval(unchanged), "", _interval(balanced))]
     rows += [
         (
             textwrap.fill(effect["description"], 44),

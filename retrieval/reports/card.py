@@ -1,6 +1,6 @@
-"""The card of a shipped model: what it is, what it learned from, how well it does, its limits.
+"""The card of a shipped model: what it is, its training data, its figures and its limits.
 
-Made from the model's manifest and the stored evaluations of that very model, so
+A card is made from the model's manifest and the stored evaluations of that model, so
 that no figure is copied by hand.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from retrieval.codes.model import Model
 from retrieval.errors import EvaluationError
 from retrieval.evaluation import results
-from retrieval.reports import tables
+from retrieval.reports.stored_tables import TABLES, results_table
 from retrieval.storage import Json, replace_bytes
 
 CARD = "CARD.md"
@@ -19,7 +19,7 @@ CARD = "CARD.md"
 
 @dataclass(frozen=True)
 class DataSet:
-    """What has to be said about training data."""
+    """Facts about training data that a card states."""
 
     name: str
     origin: str
@@ -57,7 +57,7 @@ LITE = (
     "stages and a linear layer trained further, the rest from the stages as they were, quantised "
     "without labels"
 )
-OF_ONE_MODEL = {  # what has to be said of one model alone
+OF_ONE_MODEL = {  # further limits of single models
     "ct-paper": (
         "Most of the pictures without labels are said to be of MosMedData (medRxiv "
         "2020.05.20.20100362; CC BY-NC-ND 3.0: no commercial use, no derivatives); the licence of "
@@ -100,7 +100,7 @@ def card(model: Model) -> str:
         f"the test split. Data fingerprint {training['data'][:16]}.{_beside(training)}",
         f"Recipe: {settings}.",
         "## Figures",
-        tables.results_table(_measured(model)),
+        results_table(_measured(model)),
         "95 % intervals over patients, expected over ties. In-sample rows flatter.",
         "## Limits",
         "\n".join(
@@ -111,13 +111,13 @@ def card(model: Model) -> str:
 
 
 def _taught(model: Model) -> str:
-    """How a network of the paper's was taught."""
+    """How the paper's network was trained; empty for another network."""
     recipe = model.about["training"]["recipe"]
     if model.encoder_name != "paper":
         return ""
     start = model.about["training"].get("start", "")
     parts = [f", trained from model {start}" if start else ", trained from random weights"]
-    if not recipe.get("free", True):  # a model without the word is from before it
+    if not recipe.get("free", True):  # older models lack the word and had free weights
         parts.append(", with one weight for all positions of a map in layer 13")
     if recipe.get("instance", 0):
         parts.append(", by two-fold contrast of labels and pictures in place of the paper's pairs")
@@ -130,7 +130,7 @@ def _taught(model: Model) -> str:
 
 
 def _used(recipe: Json) -> Json:
-    """A recipe without what it makes no use of."""
+    """A recipe without the fields that it does not use."""
     idle = {"lesson_rate"} if not recipe.get("lessons") else set()
     if "margin" in recipe:  # the paper's network: pairs have a margin, contrast a temperature
         idle |= {"margin"} if recipe.get("instance") else {"instance", "temperature"}
@@ -146,14 +146,14 @@ def _beside(training: Json) -> str:
 
 def _measured(model: Model) -> list[str]:
     """Names of the tabled evaluations that were made with this model, in the table's order."""
-    names = [name for name in tables.TABLES if _model_of(results.read_result(name)) == model.id]
+    names = [name for name in TABLES if _model_of(results.read_result(name)) == model.id]
     if not names:
         raise EvaluationError(f"No evaluation of model {model.name} ({model.id}) is stored.")
     return names
 
 
 def _model_of(result: Json) -> str:
-    return result["model"]["id"]
+    return str(result["model"]["id"])
 
 
 def write(model: Model) -> None:

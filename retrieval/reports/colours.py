@@ -1,7 +1,7 @@
 """Colours of curves and of findings, the same on the screen and on paper.
 
-Chosen after Okabe and Ito to differ for every kind of sight. Each has at least 3:1
-against white and against both backgrounds of the app's theme.
+Chosen after Okabe and Ito, so that colour-blind readers can tell them apart. Each has a
+contrast of at least 3:1 to white and to both backgrounds of the app's theme.
 """
 
 ALL_QUERIES = "#2E86C1"

@@ -1,15 +1,16 @@
-"""Curves of an evaluation for print: black on white, told apart without colour.
+"""Curves of an evaluation for print: black on white, distinguishable without colour.
 
-Each takes a result as `evaluate --json` (or `lengths`, `audit`) writes it and gives a
-figure; `rows_of` gives its figures as a table. Colours are those of the screen.
+Each function takes a result as `evaluate --json` (or `lengths`, `audit`) writes it and
+returns a figure; `rows_of` returns its figures as a table. Colours are those of the screen.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
@@ -37,7 +38,8 @@ LATEX = {character: f"\\{character}" for character in "&%$#_{}"} | {
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
 }
-Rows = list[tuple[str, ...]]
+Rows: TypeAlias = list[tuple[str, ...]]
+Numbers: TypeAlias = npt.NDArray[np.float64]
 
 
 def precision(result: Json) -> Figure:
@@ -146,9 +148,8 @@ def code_lengths(comparison: Json) -> Figure:
         )  # fmt: skip
         for place, name in enumerate(("MID", "variance")):
             title = {"MID": "mRMR (MID)", "variance": "Variance"}[name]
-            _line(axes, np.array(lengths), np.array([_at_10(one[name]) for one in found]), place,
-                  title)  # fmt: skip
-        _line(axes, np.array(lengths), random, 2, "Random")
+            _line(axes, lengths, np.array([_at_10(one[name]) for one in found]), place, title)
+        _line(axes, lengths, random, 2, "Random")
         axes.set_xscale("log", base=2)
         axes.set_xticks(lengths, [str(length) for length in lengths])
         axes.axhline(comparison["chance"], color="0.45", linewidth=1, linestyle=(0, (1, 3)))
@@ -157,11 +158,11 @@ def code_lengths(comparison: Json) -> Figure:
 
 
 def _at_10(chosen: Json) -> float:
-    return chosen["bits"]["at_k"]["10"]["precision"]["value"]
+    return float(chosen["bits"]["at_k"]["10"]["precision"]["value"])
 
 
 def measured(result: Json) -> list[str]:
-    """Which of `NAMES` a result holds: one that was stored earlier may lack the younger ones."""
+    """Which of `NAMES` a result holds; older results lack newer figures."""
     return [name for name in NAMES if name in result["at_k"]["1"]]
 
 
@@ -197,7 +198,7 @@ def as_latex(head: Sequence[str], rows: Rows) -> bytes:
 
 
 def shown_rows(result: Json, ks: Sequence[int]) -> Rows:
-    """Figures in percent with their interval, as a reader wants them, for these k."""
+    """Figures in percent with their intervals, for these k."""
     names = measured(result)
     return [(str(k), *(percent(result["at_k"][str(k)][name]) for name in names)) for k in ks]
 
@@ -215,9 +216,11 @@ def _numbers(result: Json) -> list[int]:
     return reachable(result, CURVE)
 
 
-def _series(group: Json, name: str, ks: Sequence[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _series(group: Json, name: str, ks: Sequence[int]) -> tuple[Numbers, Numbers, Numbers]:
+    """A figure at each k: its values, and the low and high ends of its intervals."""
     found = [group["at_k"][str(k)][name] for k in ks]
-    return tuple(np.array([one[end] for one in found]) for end in ("value", "low", "high"))
+    values, low, high = (np.array([one[end] for one in found]) for end in ("value", "low", "high"))
+    return values, low, high
 
 
 def _axes(x: str, y: str) -> tuple[Figure, Axes]:
@@ -234,7 +237,7 @@ def _plain(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
-def _line(axes: Axes, x: np.ndarray, y: np.ndarray, place: int, title: str) -> None:
+def _line(axes: Axes, x: Sequence[int] | Numbers, y: Numbers, place: int, title: str) -> None:
     turn = place % len(COLOURS)
     axes.plot(
         x,

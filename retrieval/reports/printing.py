@@ -1,7 +1,7 @@
-"""What is drawn for paper: one style, two sizes of page, and a figure as the bytes of a file.
+"""Drawing for paper: one style, two sizes of page, and a figure as the bytes of a file.
 
-matplotlib draws whatever leaves the screen, so that one drawing gives the page,
-the picture and the vector file. Its settings are global, hence the lock.
+matplotlib draws everything for paper, so that one drawing gives the page, the picture
+and the vector file. Its settings are global, so a lock guards them.
 """
 
 from __future__ import annotations
@@ -10,17 +10,18 @@ import io
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 from matplotlib.backends.backend_pdf import PdfPages
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from matplotlib.typing import RcKeyType
 
 DPI = 300
 PAGES = {"A4": (8.27, 11.69), "Letter": (8.5, 11.0)}  # inches, upright
-STYLE = {
+STYLE: dict[RcKeyType, Any] = {
     "figure.facecolor": "white",
     "axes.facecolor": "white",
     "savefig.facecolor": "white",
@@ -38,7 +39,7 @@ _LOCK = threading.RLock()
 
 @contextmanager
 def print_style() -> Iterator[None]:
-    """Draw and save within this: black on white, whatever the theme of the screen is."""
+    """Draw and save inside this context: black on white in every theme of the screen."""
     with _LOCK, matplotlib.rc_context(STYLE):
         yield
 
@@ -61,5 +62,5 @@ def as_pdf(pages: Sequence[Figure]) -> bytes:
 
 
 def _undated(kind: str) -> dict[str, None]:
-    """No time of making in the file: the page itself says when, where it matters."""
+    """Metadata without a date: equal drawings give equal files."""
     return {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})

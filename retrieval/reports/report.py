@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from retrieval.errors import EvaluationError
@@ -18,16 +19,18 @@ from retrieval.evaluation.results import (
     read_result,
 )
 from retrieval.reports.asking_tables import asking_tables, tradeoff_table
+from retrieval.reports.stored_tables import (
+    results_table,
+    seeds_table,
+    similarity_table,
+    trust_table,
+)
 from retrieval.reports.tables import (
     audit_table,
     intake_tables,
     lengths_tables,
     printed_table,
-    results_table,
-    seeds_table,
-    similarity_table,
     sources_table,
-    trust_table,
 )
 from retrieval.storage import replace_bytes
 
@@ -44,7 +47,7 @@ SUMMARY = (
     "pneumonia-xray-paper-official",
 )
 OF_SUMMARY = ("Queries", "P@1", "P@10", "P@50", "mAP", "Chance")
-NAMED = {
+NAMED: dict[str, Callable[[], str]] = {
     "summary": lambda: results_table(SUMMARY, OF_SUMMARY),
     "results": results_table,
     "seeds": seeds_table,
@@ -59,7 +62,7 @@ NAMED = {
 
 
 def with_results(text: str) -> str:
-    """A document with every part between marks of a table made anew.
+    """A document with every table between marks replaced by the current one.
 
     The marks of table NAME, "results" or a stored comparison such as
     "lengths/covid-ct-val", are `<!-- NAME: made by python -m retrieval document results -->`
@@ -95,7 +98,7 @@ def _named(table: str) -> str:
 
 
 def update(path: Path) -> None:
-    """Put the stored results into the document at `path`; EvaluationError if it is none."""
+    """Put the stored results into the document at `path`; EvaluationError if it is no text."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):

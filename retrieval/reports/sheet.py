@@ -1,7 +1,7 @@
-"""One page to take away: a query, its nearest cases, and what they were searched with.
+"""One page to take away: a query, its nearest cases, and the archive and model of the search.
 
-The same drawing gives a PDF and a picture; the table alone gives a CSV. Nothing of
-the query's file enters but its pixels: no name, no tag.
+The same drawing gives a PDF and a picture; the table alone gives a CSV. Only the pixels
+of the query's file enter: no name, no tag.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -30,14 +30,14 @@ MARGIN = 0.07  # of the page's width
 NOT_FOR_DIAGNOSIS = "Research and teaching; not for diagnosis. Similar is not the same diagnosis."
 COLUMNS = ("rank", "id", "label", "patient", "differing_bits", "bits", "chance", "notes")
 
-Picture = npt.NDArray[np.uint8]  # (H, W), greys
+Picture: TypeAlias = npt.NDArray[np.uint8]  # (H, W), greys
 
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """One case; `chance` of sharing the query's finding, None where none is given.
+    """One case; `chance` is that of sharing the query's finding, None if unknown.
 
-    notes : what else is to be known of it; the table alone has them.
+    notes : further facts, in the table only.
     """
 
     rank: int
@@ -53,11 +53,11 @@ class Line:
 
 @dataclass(frozen=True, eq=False)
 class Sheet:
-    """What is on the page.
+    """The content of the page.
 
-    query : its picture, or None for a stored case without one; region : the part asked with.
+    query : its picture, or None for a stored case without one; region : the searched part.
     searched : archive, model and their ids; notes : sentences about the whole ranking.
-    examples : sentences on the cases that moved the list, if any did; the table alone has them.
+    examples : sentences on the cases that refined the list, in the table only.
     """
 
     lines: Sequence[Line]
@@ -69,7 +69,7 @@ class Sheet:
     examples: Sequence[str] = ()
 
     def table(self) -> bytes:
-        """All cases as CSV, and below what was searched, when, and what it is not for."""
+        """All cases as CSV; below them the searched archive, the notes and the date."""
         cases = [
             (
                 line.rank, line.id, line.finding, line.patient, line.distance, line.bits,
@@ -106,7 +106,7 @@ def _query(page: Figure, sheet: Sheet) -> None:
         rows, columns = sheet.query.shape
         box = sheet.region
         corner = (box.x * columns - 0.5, box.y * rows - 0.5)
-        for colour, width in (("black", 3.0), ("white", 1.2)):  # seen on any ground
+        for colour, width in (("black", 3.0), ("white", 1.2)):  # visible on every grey
             axes.add_patch(
                 Rectangle(
                     corner, box.width * columns, box.height * rows,
@@ -138,7 +138,7 @@ def _case(page: Figure, line: Line, place: int, *, moved: bool) -> None:
 
 
 def _short(name: str, longest: int = 16) -> str:
-    """A name with its middle left out if it is long: its end tells it from others."""
+    """A name without its middle if it is long; ends distinguish names best."""
     end = longest * 2 // 3
     return name if len(name) <= longest else f"{name[: longest - 1 - end]}…{name[-end:]}"
 
@@ -151,7 +151,9 @@ def _foot(page: Figure, sheet: Sheet) -> None:
     page.text(MARGIN, 0.045, NOT_FOR_DIAGNOSIS, size=9, weight="bold", va="top")
 
 
-def _picture(page: Figure, place: tuple[float, ...], picture: Picture | None) -> Axes:
+def _picture(
+    page: Figure, place: tuple[float, float, float, float], picture: Picture | None
+) -> Axes:
     axes = page.add_axes(place, xticks=[], yticks=[], anchor="NW")
     if picture is None:
         axes.text(0.5, 0.5, "Picture not\non this machine", ha="center", va="center", size=7)

@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from retrieval.evaluation.results import read_result, seeds
 from retrieval.storage import Json
 
 DEPTHS = (1, 5, 10, 50)
 
-# File in assets/results -> how a reader should understand it, the honest one first.
-TABLES = {
-    "covid-ct-official": "`ct` on COVID-CT, new patients (official test split)",
-    "covid-ct-cross-fitted": "recipe of `ct`, cross-fitted in five folds of patients (train + val)",
-    "covid-ct-frozen-official": "ImageNet features as they are, as codes, on COVID-CT (official)",
-    "covid-ct-paper-official": "`ct-paper` on COVID-CT, new patients (official test split)",
-    "pneumonia-xray-official": "`xray` on pneumonia X-rays, new patients (official test split)",
-    "pneumonia-xray-frozen-official": "ImageNet features as they are, as codes, on the X-rays",
-    "pneumonia-xray-paper-official": "`xray-paper` on pneumonia X-rays, new patients (official)",
-    "covid-ct-paper": "`ct`, the source paper's protocol: in-sample, finds itself",
-    "covid-ct-paper-paper": "`ct-paper`, the source paper's protocol: in-sample, finds itself",
-    "pneumonia-xray-paper": "`xray`, the source paper's protocol: in-sample, finds itself",
-    "pneumonia-xray-paper-paper": "`xray-paper`, the paper's protocol: in-sample, finds itself",
-    "sample-ct-official": "`ct` on the synthetic CT sample, new patients",
-    "sample-ct-paper-official": "`ct-paper` on the synthetic CT sample, new patients",
-    "sample-xray-official": "`xray` on the synthetic X-ray sample, new patients",
-}
-
-# Folder that was measured -> how a reader should understand it.
+# Measured folder -> its description for readers.
 PICTURES = {
     "covid-ct": "COVID-CT, test split",
     "pneumonia-xray": "pneumonia X-rays, test split",
@@ -37,74 +18,7 @@ PICTURES = {
     "ct-unlabelled": "CT slices from elsewhere, none fitted on",
     "dicom": "DICOM slices from elsewhere, none fitted on",
 }
-AGAINST = ("covid-ct", "pneumonia-xray")  # whose scans strangers are told from, in the table
-LIKENESS = (("own_patient", "recall_at_10"), ("subtypes", "precision_at_10"))
-
-
-def interval(figure: Json) -> str:
-    """A figure as "0.512 [0.471, 0.550]"."""
-    return f"{figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"
-
-
-def _precision(k: int) -> Callable[[Json], str]:
-    return lambda result: interval(result["at_k"][str(k)]["precision"])
-
-
-# Column of a table of evaluations -> its text, from a stored evaluation.
-COLUMNS: dict[str, Callable[[Json], str]] = {
-    "Queries": lambda result: f"{result['queries']} against {result['archive']['count']}",
-    **{f"P@{k}": _precision(k) for k in DEPTHS},
-    "mAP": lambda result: interval(result["map"]),
-    "AP@5 (paper's)": lambda result: interval(result["at_k"]["5"]["ap_paper"]),
-    "Chance": lambda result: f"{result['chance']:.3f}",
-}
-
-
-def results_table(
-    names: Sequence[str] = tuple(TABLES), columns: Sequence[str] = tuple(COLUMNS)
-) -> str:
-    """A Markdown table of stored evaluations, each figure with its 95 % interval.
-
-    `names` : keys of `TABLES`, a row each. `columns` : keys of `COLUMNS`, beside the title.
-    """
-    rows = []
-    for name in names:
-        result = read_result(name)
-        rows.append([TABLES[name], *(COLUMNS[column](result) for column in columns)])
-    return table(["Evaluation", *columns], rows)
-
-
-def seeds_table() -> str:
-    """A Markdown table of evaluations repeated with other seeds: mean, and least to most."""
-    head = [
-        "Evaluation",
-        "Seeds",
-        *(f"P@{k}" for k in DEPTHS),
-        "mAP",
-        "AP@5 (paper's)",
-        "Own patient's slices found",
-        "P@10 of subtypes",
-    ]
-    rows = []
-    for name, title in TABLES.items():
-        repeats = [read_result(other) for other in seeds(name)]
-        if not repeats:
-            continue
-        found = [read_result(name), *repeats]
-        columns = [
-            *([one["at_k"][str(k)]["precision"] for one in found] for k in DEPTHS),
-            [one["map"] for one in found],
-            [one["at_k"]["5"]["ap_paper"] for one in found],
-            *(_of_similarity(found, *where) for where in LIKENESS),
-        ]
-        rows.append([title, str(len(found)), *(_spread(column) for column in columns)])
-    return table(head, rows)
-
-
-def _of_similarity(found: Sequence[Json], name: str, figure: str) -> list[Json]:
-    """A figure of the similarity of every repetition; none where the data have no such thing."""
-    parts = [one["similarity"][name] for one in found]
-    return [part[figure] for part in parts] if all(parts) else []
+AGAINST = ("covid-ct", "pneumonia-xray")  # scans that the table compares other pictures with
 
 
 def sources_table(result: Json) -> str:
@@ -126,11 +40,9 @@ def _of_source(group: Json) -> list[str]:
     return [*cells, *map(interval, left_out), difference(group["difference"])]
 
 
-def _spread(figures: Sequence[Json]) -> str:
-    if not figures:
-        return ""
-    values = [figure["value"] for figure in figures]
-    return f"{sum(values) / len(values):.3f} ({min(values):.3f} to {max(values):.3f})"
+def interval(figure: Json) -> str:
+    """A figure as "0.512 [0.471, 0.550]"."""
+    return f"{figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"
 
 
 def lengths_table(result: Json, name: str) -> str:
@@ -204,12 +116,13 @@ def difference(figure: Json) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
     lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
     return "\n".join([lines[0], f"|{'---|' * len(head)}", *lines[1:]])
 
 
 def audit_table(result: Json, untrained: Json | None = None) -> str:
-    """A Markdown table of what changes of the queries' pictures do to P@10.
+    """A Markdown table of the effect on P@10 of changes of the queries' pictures.
 
     `untrained` : the same audit of the network's features before it was trained, for comparison.
     """
@@ -250,66 +163,8 @@ def _kept(effect: Json) -> str:
     return f"{effect['overlap_at_10']['value']:.3f}"
 
 
-def similarity_table() -> str:
-    """A Markdown table of the similarity figures of the stored official evaluations."""
-    head = [
-        "Evaluation",
-        "Distinct codes",
-        "Rank 10 cuts a tie",
-        "Own patient's slices found",
-        "P@10 of subtypes (chance)",
-    ]
-    rows = []
-    for name, title in TABLES.items():
-        result = read_result(name)
-        found = result.get("similarity")
-        if found is None or result["protocol"] != "official":
-            continue
-        own, finer = found["own_patient"], found["subtypes"]
-        rows.append(
-            [
-                title,
-                f"{found['distinct_codes']:.3f} of {found['cases']}",
-                interval(found["ties_at_10"]["cut"]),
-                f"{interval(own['recall_at_10'])} ({own['queries']})" if own else "",
-                f"{interval(finer['precision_at_10'])} ({finer['chance']:.3f})" if finer else "",
-            ]
-        )
-    return table(head, rows)
-
-
-def trust_table() -> str:
-    """A Markdown table of how far stated chances came true in the stored official evaluations."""
-    head = [
-        "Evaluation",
-        "Log loss (shares)",
-        "Brier (shares)",
-        "Calibration error (if true)",
-        "P@10 of all, of the surest 80 %",
-        "Gain",
-    ]
-    rows = []
-    for name, title in TABLES.items():
-        found = read_result(name).get("trust")
-        if found is None:
-            continue
-        error = found["calibration_error"]
-        at = {round(100 * point["coverage"]): point["p_at_10"] for point in found["risk_coverage"]}
-        rows.append(
-            [
-                title,
-                f"{found['log_loss']['value']:.3f} ({found['log_loss_of_shares']['value']:.3f})",
-                f"{found['brier']['value']:.3f} ({found['brier_of_shares']['value']:.3f})",
-                f"{error['value']:.3f} ({error['perfect_low']:.3f} to {error['perfect_high']:.3f})",
-                f"{at[100]:.3f}, {at[80]:.3f}",
-                difference(found["gain_at_80"]),
-            ]
-        )
-    return table(head, rows)
-
-
 def printed_table(found: Mapping[str, Json]) -> str:
-    """A Markdown table of the paper's printed means beside those of named archives."""
+    """A Markdown table of the paper's printed means and those of named archives."""
     archives = [cell for name in found for cell in (f"P, `{name}`", f"AP, `{name}`")]
     head = ["Means over", "P, printed", "AP, printed", *archives]
     first = next(iter(found.values()))
@@ -326,7 +181,7 @@ def printed_table(found: Mapping[str, Json]) -> str:
 
 
 def intake_tables(result: Json) -> str:
-    """Three Markdown tables of how the input checks did: false alarms, faults, strangers."""
+    """Three Markdown tables of the input check: false alarms, faults, pictures of other things."""
     scans, strangers = result["scans"], result["strangers"]
     return "\n\n".join((_alarms_table(scans), _faults_table(scans), _strangers_table(strangers)))
 
@@ -386,7 +241,7 @@ def _strangers_table(strangers: Json) -> str:
 
 
 def trust_line(trust: Json) -> str:
-    """What a measured calibration amounts to, in one line."""
+    """A measured calibration in one line."""
     error, surest = trust["calibration_error"], trust["risk_coverage"]
     p_at_10 = {round(100 * point["coverage"]): point["p_at_10"] for point in surest}
     how = "cross-validated" if trust["cross_validated_queries"] else "held out"

@@ -1,6 +1,6 @@
-"""Hits that show the same thing again, folded behind the nearest of them.
+"""Hits that repeat a nearer one, folded behind it.
 
-Ten slices of one patient are one case to a reader, and so are two copies of one
+To a user ten slices of one patient are one case, and so are two copies of one
 picture under different names.
 """
 
@@ -15,8 +15,8 @@ import numpy.typing as npt
 from retrieval.codes.hashing import Codes
 from retrieval.search.hits import Hit, Hits
 
-# Of the pairs within 4 of 128 bits 20 of 22 are of one patient in COVID-CT and 29 of 30 among the
-# pneumonia X-rays, but only 10 of 43 among the drawn X-rays: codes alike, not always copies.
+# Pairs within 4 of 128 bits show one patient in 20 of 22 cases in COVID-CT, in 29 of 30 among the
+# pneumonia X-rays, but only in 10 of 43 among the drawn ones: similar codes are not always copies.
 NEARLY_IDENTICAL = 1 / 32
 
 
@@ -24,8 +24,8 @@ NEARLY_IDENTICAL = 1 / 32
 class Group:
     """One card: a hit, and the farther ones that repeat it.
 
-    same_patient : those of its patient, whatever their label; copies : those of other
-        patients, or of none known, with nearly its code and with its label.
+    same_patient : those of its patient, with any label; copies : those of other or unknown
+        patients with nearly its code and with its label.
     """
 
     first: Hit
@@ -41,8 +41,8 @@ class Group:
 def fold(hits: Hits, codes: Codes) -> list[Group]:
     """Each hit alone or behind an earlier one; `codes` (n, bytes) are the archive's.
 
-    Nearly the same code under another patient and another label is a conflict that
-    a reader has to see, so it stays.
+    Nearly the same code with another patient and another label is a conflict that the
+    user has to see, so it is not folded.
     """
     groups: list[Group] = []
     for hit in hits.hits:
@@ -55,7 +55,7 @@ def fold(hits: Hits, codes: Codes) -> list[Group]:
 
 
 def nearly_identical(distance: int | npt.NDArray[np.integer], bits: int) -> npt.NDArray[np.bool_]:
-    """Whether codes that differ in so many bits are all but the same: as many answers."""
+    """Whether codes that differ in so many bits are nearly the same, for each distance given."""
     return np.asarray(distance) <= bits * NEARLY_IDENTICAL
 
 

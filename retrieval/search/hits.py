@@ -68,10 +68,10 @@ def ranked(
     sha256: str,
     same: Sequence[int],
 ) -> Hits:
-    """Hits for the first of `found`, pairs (position, distance), as many as there are entries.
+    """Hits for the first of `found`, pairs (position, distance), one for each entry.
 
-    `same` are the positions of the query's own picture; pairs beyond the entries
-    only say which ties and which distance follow.
+    `same` are the positions of the query's own picture; pairs beyond the entries only
+    tell ties and the distance that follows the last hit.
     """
     distances = [distance for _, distance in found]
     together = Counter(distances)

@@ -1,15 +1,17 @@
 """Refine a search by example: the query's code moves towards cases and away from others.
 
-Rocchio's rule (in: Salton, "The SMART retrieval system", 1971) on margins, that is
-features counted from their thresholds in spreads of the archive: the query's, plus
-a share of the mean of the liked cases, minus a share of the mean of the disliked.
-The signs of the sum are the new code, so the ranking stays one of differing bits.
+This is Rocchio's relevance feedback (in: Salton, "The SMART retrieval system", 1971)
+on margins: features less their thresholds, in standard deviations of the archive. The
+new margins are the query's, plus beta times the mean of the relevant cases, minus gamma
+times the mean of the others. Their signs are the new code, so distances still count
+differing bits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,14 +22,14 @@ from retrieval.codes.hashing import Codes, Features
 from retrieval.codes.model import Model
 from retrieval.errors import ModelMismatch, SearchError
 
-TOWARDS, AWAY = 1.0, 0.5  # chosen on validation X-rays; see assets/results/README.md
+BETA, GAMMA = 1.0, 0.5  # of Rocchio, chosen on validation X-rays; assets/results/README.md
 
-Margins = npt.NDArray[np.float32]  # (n, bits)
+Margins: TypeAlias = npt.NDArray[np.float32]  # (n, bits)
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Rows of the archive that a reader marked: more like these, less like those."""
+    """Rows of the archive that a user marked: more like these, less like those."""
 
     more: tuple[int, ...] = ()
     less: tuple[int, ...] = ()
@@ -79,26 +81,30 @@ class Space:
         own = features.astype(np.float32)[hashing.places(self.model.columns, columns)]
         return (own - self.model.thresholds[columns]) / self.spread
 
-    def moved(
+    def relevance_feedback(
         self,
         query: Margins,
         examples: Examples,
         *,
-        towards: float = TOWARDS,
-        away: float = AWAY,
+        beta: float = BETA,
+        gamma: float = GAMMA,
     ) -> Margins:
-        """The query's margins (bits,) after the examples; itself without any."""
+        """The query's margins (bits,) moved towards and away from the examples, if there are any.
+
+        beta, gamma : weights of the mean margins of `examples.more` and of `examples.less`.
+        """
         result = query
         if examples.more:
-            result = result + towards * self._mean(examples.more)
+            result = result + beta * self._mean(examples.more)
         if examples.less:
-            result = result - away * self._mean(examples.less)
+            result = result - gamma * self._mean(examples.less)
         return result
 
     def _mean(self, rows: Sequence[int]) -> Margins:
-        return self.margins[list(rows)].mean(axis=0)
+        mean: Margins = self.margins[list(rows)].mean(axis=0)
+        return mean
 
 
 def code_of(margins: Margins) -> Codes:
-    """The code (1, bytes) of margins (bits,); without examples it is the query's own."""
+    """The code (1, bytes) of margins (bits,)."""
     return hashing.pack((margins > 0)[None])

@@ -1,13 +1,14 @@
 """One query, one ranked list: the search of the app, the command line and the studies.
 
-A search keeps the distances of all cases, since a reader also asks how near the
-first ones are for this archive, and what the nearest case of another finding looks like.
+A search keeps the distances of all cases. They also tell how near the first ones are
+for this archive, and which case of another finding is nearest.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +19,8 @@ from retrieval.codes.hashing import Codes
 from retrieval.errors import SearchError
 from retrieval.search.hits import Hit, Hits, ranked
 
-Mask = npt.NDArray[np.bool_]
-Rows = npt.NDArray[np.intp]
+Mask: TypeAlias = npt.NDArray[np.bool_]
+Rows: TypeAlias = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +41,7 @@ class RankedArchive:
 
     @cached_property
     def order(self) -> Rows:
-        """Rows (n,), nearest first, by (distance, id); the query's own picture before its ties."""
+        """Rows (n,) by (distance, id), nearest first; the query's own picture precedes its ties."""
         first = 2 * self.distances + 1
         first[list(self.same)] -= 1
         return hamming.order(first)
@@ -55,12 +56,12 @@ class RankedArchive:
         order = self.order if allowed is None else self.order[allowed[self.order]]
         if without_self:
             order = order[~np.isin(order, self.same)]
-        return self._hits(order[: k + 1], k)  # one more says what comes after the last
+        return self._hits(order[: k + 1], k)  # the extra one tells what follows the last hit
 
     def nearest_other(self, label: str) -> Hit | None:
         """The nearest case with another label that is not the query's own picture.
 
-        None where the archive has no other.
+        None if the archive has no such case.
         """
         other = self.archive.catalogue.column("label")[self.order] != label
         other &= ~np.isin(self.order, self.same)

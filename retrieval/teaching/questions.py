@@ -1,20 +1,20 @@
 """Questions for a teaching session, built from an archive's own neighbourhoods.
 
-unknown      one scan without its label; then the cases most like it.
-look-alikes  two scans of nearly one code and different findings: which is which.
-odd-one-out  near neighbours of one finding, and one of another among them.
+unknown      one scan without its label; then its most similar cases.
+look-alikes  two scans with similar codes and different findings: which is which.
+odd-one-out  near neighbours with one finding, and one case with another among them.
 
-A session follows from (archive, kind, seed, count): a class that opens the same
-link sees the same cases. No scan that the model was trained on is asked about: none
-is the unknown, the odd one, or either of two look-alikes. No
-case with a note (such as a conflict of labels) is shown, and cases that are
-compared are of different patients.
+(archive, kind, seed, count) determines a session: a class that opens the same link
+sees the same cases. The model was not trained on any scan that is asked about: the
+unknown, the odd one, or either of two look-alikes. No case with a note (such as a
+conflict of labels) is shown, and compared cases are of different patients.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -31,17 +31,18 @@ NEAREST = 1 / 3  # look-alikes come from the nearest third of all such pairs
 MEDIUM = 0.05  # of the bits: a margin above it is easy, one of 0 or less is hard
 MOST = 50  # questions a session
 
-Mask = npt.NDArray[np.bool_]
+Mask: TypeAlias = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Question:
     """One question about rows of the archive.
 
-    shown : rows whose pictures are shown, in order; options : what can be answered; answer :
-        the right one. neighbours : the rows most like an unknown, nearest first. margin :
-        bits, how much farther the nearest case of another finding lies than the nearest of
-        its own (unknown), or how far the pair or the odd one lies (the others).
+    shown : rows whose pictures are shown, in order. options : the possible answers; answer :
+        the right one. neighbours : the rows most similar to an unknown, nearest first.
+    margin : in bits. For an unknown, the distance of the nearest case of another finding less
+        that of its own; for look-alikes, the distance of the pair; for an odd one out, its
+        distance less that of the farthest case of the group.
     """
 
     kind: str
@@ -56,9 +57,9 @@ class Question:
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """What questions may be made of: rows (n,) of an archive, and how far they are apart.
+    """The cases for questions: rows (n,) of an archive, with their labels and patients.
 
-    asked : of those, which may be asked about; the others may only be compared with.
+    asked : bool (n,), whether a case may be asked about; the others are only for comparison.
     """
 
     archive: Archive
@@ -88,17 +89,19 @@ class Pool:
         return tuple(np.unique(self.labels).tolist())
 
     def distances(self, place: int) -> npt.NDArray[np.int64]:
-        """Bits (n,) by which every case differs from the one at `place`; its patient's: -1."""
+        """Bits (n,) by which every case differs from the one at `place`; -1 for its patient's."""
         codes = np.asarray(self.archive.codes)[self.rows]
-        found = hamming.distances(codes, codes[place : place + 1])[0].astype(np.int64)
+        found: npt.NDArray[np.int64] = hamming.distances(codes, codes[place : place + 1])[0].astype(
+            np.int64
+        )
         found[self.patients == self.patients[place]] = -1
         return found
 
 
 def session(pool: Pool, kind: str, *, seed: int, count: int) -> tuple[Question, ...]:
-    """At most `count` questions; fewer where the archive has no more, none twice.
+    """At most `count` different questions; fewer if the archive has no more.
 
-    SettingError for a kind, seed or count that there is not.
+    SettingError for an unknown kind, and for a seed or count out of range.
     """
     if kind not in KINDS:
         raise SettingError(f"There is no session of kind {kind}; choose {', '.join(KINDS)}.")
@@ -118,7 +121,7 @@ def session(pool: Pool, kind: str, *, seed: int, count: int) -> tuple[Question, 
 
 
 def _candidates(pool: Pool, kind: str, random: np.random.Generator) -> list[int]:
-    """Places to ask about: one of each patient, at random, the labels taking turns."""
+    """Places to ask about: one for each patient, at random, with the labels in turn."""
     order = [place for place in random.permutation(len(pool.rows)) if pool.asked[place]]
     if kind == "look-alikes":
         gaps = {place: _nearest(pool, place, same=False, asked=True) for place in order}
@@ -133,7 +136,7 @@ def _candidates(pool: Pool, kind: str, random: np.random.Generator) -> list[int]
     turns = [list(group.values()) for _, group in sorted(by_label.items())]
     longest = max((len(group) for group in turns), default=0)
     mixed = [group[turn] for turn in range(longest) for group in turns if turn < len(group)]
-    # Turn by turn in another order: else the label of the next case could be counted out.
+    # Each turn is shuffled, or the label of the next case could be predicted.
     step = max(len(turns), 1)
     return [
         place
@@ -147,7 +150,7 @@ def _nearest(
 ) -> int:
     """The nearest case of another patient with the same or with another label; -1 for none.
 
-    asked : whether it must be one that may be asked about.
+    without : patients to leave out. asked : only cases that may be asked about.
     """
     distances = pool.distances(place)
     fitting = (pool.labels == pool.labels[place]) == same
@@ -224,7 +227,7 @@ def _odd_one_out(pool: Pool, place: int, random: np.random.Generator) -> Questio
 
 
 def difficulty(margin: int, bits: int) -> str:
-    """In a word, from how far the wrong finding lies beyond the right one."""
+    """The difficulty in a word, from how far the wrong finding lies beyond the right one."""
     if margin <= 0:
         return "hard"
     return "medium" if margin <= MEDIUM * bits else "easy"

@@ -1,4 +1,4 @@
-"""What a reader did in a teaching session: right before and after, sure or not, how long."""
+"""The answers and the score of a teaching session: before and after, confidence, seconds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from retrieval.reports.spreadsheet import as_csv
+from retrieval.reports.spreadsheet import Cell, as_csv
 from retrieval.statistics.intervals import wilson
 from retrieval.teaching.questions import Question
 
@@ -20,7 +20,10 @@ CONFIDENCES = {
 
 @dataclass(frozen=True)
 class Answer:
-    """One question answered: at first, how sure (a key of CONFIDENCES), in the end, in seconds."""
+    """The answer to one question: first and final, with its confidence and time.
+
+    confidence : of the first answer, a key of CONFIDENCES. seconds : time for both.
+    """
 
     question: Question
     first: str
@@ -60,11 +63,11 @@ class Share:
 
 @dataclass(frozen=True)
 class Score:
-    """All of a session.
+    """The score of a session.
 
-    before, after : right answers before and after similar cases were seen.
-    by_confidence : right first answers for each word. confusion : (true, said) -> how often,
-        of last answers.
+    before, after : right answers before and after seeing similar cases.
+    by_confidence : right first answers for each word. confusion : (true, said) -> count of
+        final answers.
     """
 
     before: Share
@@ -102,10 +105,10 @@ def score(answers: Sequence[Answer]) -> Score:
 
 
 def table(answers: Sequence[Answer]) -> bytes:
-    """A session as CSV, one line a question; nothing says who answered."""
+    """A session as CSV, one line a question, without the name of the user."""
     head = ["question", "kind", "rows", "answer", "first", "confidence", "final",
             "right_first", "right", "margin", "difficulty", "seconds"]  # fmt: skip
-    rows = [
+    rows: list[list[Cell]] = [
         [
             number, one.question.kind, " ".join(str(row) for row in one.question.shown),
             one.question.answer, one.first, one.confidence, one.final, int(one.right_first),

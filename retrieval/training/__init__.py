@@ -1,4 +1,4 @@
-"""How networks learn: one loop, its losses and checkpoints, and what each encoder is taught.
+"""How networks are trained: one loop, its losses and checkpoints, and a task for each encoder.
 
-Nothing here is needed to search. `learning` asks for it and puts the result into a model.
+A search needs nothing of this folder. `jobs` runs a training and writes the result as a model.
 """

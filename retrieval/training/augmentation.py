@@ -1,13 +1,14 @@
 """Random but harmless changes to training pictures, by torchvision's transforms.
 
-Scans of one finding differ in window, field of view, crop, borders, letters
-and arrows between hospitals; a network that never sees such changes learns
-them as signs of disease.
+Scans of one finding differ between hospitals in window, field of view, crop, borders,
+letters and arrows. A network that never sees such changes learns them as signs of
+disease.
 """
 
 from __future__ import annotations
 
 import importlib
+from types import ModuleType
 
 import torch
 from torch import Tensor
@@ -15,27 +16,38 @@ from torch import Tensor
 from retrieval.imaging import textures
 
 
-def _import_transforms():
-    """torchvision.transforms.v2, also where torchvision's compiled part does not load.
+def _import_transforms() -> ModuleType:
+    """torchvision.transforms.v2, even if torchvision's compiled part does not load.
 
-    torchvision 0.28.0 from the package index is compiled for CUDA. Beside a CPU
-    build of torch its extension cannot load, and the import then fails while it
-    describes two operators (nms, qnms) that nobody declared. Declaring their
-    signatures first is enough: transforms are plain torch and work; box
-    operators do not, and are not used here.
+    torchvision 0.28.0 from the package index is compiled for CUDA. With a CPU build of
+    torch its extension cannot load, and the import then fails on two undeclared
+    operators (nms, qnms). Declaring their signatures first is enough: transforms are
+    plain torch and work; box operators do not, and are not used here.
     """
     try:
         return importlib.import_module("torchvision.transforms.v2")
     except RuntimeError:
-        library = torch.library.Library("torchvision", "DEF")
-        for name in ("nms", "qnms"):
-            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        library = _declared_operators()
         module = importlib.import_module("torchvision.transforms.v2")
-        module.declared_operators = library  # the declarations live as long as this object
+        vars(module)["declared_operators"] = library  # the declarations live as long as this
         return module
 
 
+def _declared_operators() -> torch.library.Library:
+    library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
+    for name in ("nms", "qnms"):
+        signature = f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+        library.define(signature)  # type: ignore[no-untyped-call]  # torch gives it no types
+    return library
+
+
 transforms = _import_transforms()
+
+
+def _composed(*changes: torch.nn.Module) -> torch.nn.Module:
+    """Changes of a picture, one after the other."""
+    together: torch.nn.Module = transforms.Compose(changes)
+    return together
 
 
 def augmentation(size: tuple[int, int]) -> torch.nn.Module:
@@ -44,75 +56,70 @@ def augmentation(size: tuple[int, int]) -> torch.nn.Module:
     Mirror, small rotation, shift, scale and stretch; another window (contrast,
     brightness and gamma); one blanked block against text, arrows and borders.
     """
-    return transforms.Compose(
-        [
-            transforms.RandomHorizontalFlip(),
-            _crop(size, 0.6, (0.8, 1.25)),
-            transforms.RandomAffine(degrees=12, translate=(0.05, 0.05), scale=(0.85, 1.05)),
-            transforms.ColorJitter(brightness=0.25, contrast=0.35),
-            RandomGamma(0.7, 1.4),
-            transforms.RandomErasing(p=0.5, scale=(0.01, 0.08), value=0.0),
-        ]
+    return _composed(
+        transforms.RandomHorizontalFlip(),
+        _crop(size, 0.6, (0.8, 1.25)),
+        transforms.RandomAffine(degrees=12, translate=(0.05, 0.05), scale=(0.85, 1.05)),
+        transforms.ColorJitter(brightness=0.25, contrast=0.35),
+        RandomGamma(0.7, 1.4),
+        transforms.RandomErasing(p=0.5, scale=(0.01, 0.08), value=0.0),
     )
 
 
 def sometimes_changed(
     size: tuple[int, int], share: float, stretch: float = 1.18, texture: float = 0.0
 ) -> torch.nn.Module:
-    """A milder change for pretrained networks, made to a `share` of the pictures; all may mirror.
+    """A milder change for pretrained networks, for a `share` of the pictures; all may be mirrored.
 
-    A body that has learned to see, from ImageNet or in lessons, needs no lesson in it; changes as
-    strong as `augmentation`'s cost it precision. A crop may be up to `stretch` times as wide as
-    high, or as high as wide, before it is brought back to `size`. A share `texture` of what is
-    changed gets another sharpness and grain, and half of those are compressed. Margins and blocks
-    are blanked, so that no border, letter or arrow can be leant on.
+    A pretrained body, from ImageNet or from distillation, loses precision with changes as
+    strong as `augmentation`'s. A crop may be up to `stretch` times as wide as high, or as high
+    as wide, before it is resized to `size`. A share `texture` of the changed pictures gets
+    another sharpness and grain, and half of those are compressed. Margins and blocks are
+    blanked, so that the network cannot rely on a border, letter or arrow.
     """
     least = min(0.75, 0.88 / stretch)  # of the area: a crop much wider than high holds less
-    mild = transforms.Compose(
-        [
-            _crop(size, least, (1 / stretch, stretch)),
-            transforms.RandomAffine(degrees=7, scale=(0.92, 1.03)),
-            transforms.ColorJitter(brightness=0.12, contrast=0.2),
-            RandomGamma(0.8, 1.25),
-            *([transforms.RandomApply([RandomTexture()], p=texture)] if texture else []),
-            RandomFrame(0.3, 0.08),
-            transforms.RandomErasing(p=0.3, scale=(0.01, 0.05), value=0.0),
-            transforms.RandomErasing(p=0.3, scale=(0.002, 0.02), value=1.0),
-        ]
+    mild = _composed(
+        _crop(size, least, (1 / stretch, stretch)),
+        transforms.RandomAffine(degrees=7, scale=(0.92, 1.03)),
+        transforms.ColorJitter(brightness=0.12, contrast=0.2),
+        RandomGamma(0.8, 1.25),
+        *([transforms.RandomApply([RandomTexture()], p=texture)] if texture else []),
+        RandomFrame(0.3, 0.08),
+        transforms.RandomErasing(p=0.3, scale=(0.01, 0.05), value=0.0),
+        transforms.RandomErasing(p=0.3, scale=(0.002, 0.02), value=1.0),
     )
-    return transforms.Compose(
-        [transforms.RandomHorizontalFlip(), transforms.RandomApply([mild], p=share)]
-    )
+    return _composed(transforms.RandomHorizontalFlip(), transforms.RandomApply([mild], p=share))
 
 
 def zoomed(size: tuple[int, int]) -> torch.nn.Module:
-    """A change for lessons without labels: a quarter of a picture or more, in any window.
+    """A change for distillation: at least a quarter of a picture, in any window.
 
-    What is learned of it has to hold at every magnification and grey, since pictures from other
-    places differ in both.
+    The network learns every magnification and grey, since pictures from other places differ
+    in both.
     """
-    return transforms.Compose(
-        [
-            transforms.RandomHorizontalFlip(),
-            _crop(size, 0.25, (0.7, 1.4)),
-            transforms.RandomAffine(degrees=10, scale=(0.9, 1.05)),
-            transforms.RandomApply([RandomWindow()], p=0.5),
-            RandomGamma(0.7, 1.4),
-            transforms.ColorJitter(brightness=0.1, contrast=0.2),
-            RandomFrame(0.2, 0.08),
-            transforms.RandomErasing(p=0.2, scale=(0.01, 0.05), value=0.0),
-        ]
+    return _composed(
+        transforms.RandomHorizontalFlip(),
+        _crop(size, 0.25, (0.7, 1.4)),
+        transforms.RandomAffine(degrees=10, scale=(0.9, 1.05)),
+        transforms.RandomApply([RandomWindow()], p=0.5),
+        RandomGamma(0.7, 1.4),
+        transforms.ColorJitter(brightness=0.1, contrast=0.2),
+        RandomFrame(0.2, 0.08),
+        transforms.RandomErasing(p=0.2, scale=(0.01, 0.05), value=0.0),
     )
 
 
 def _crop(size: tuple[int, int], least: float, ratio: tuple[float, float]) -> torch.nn.Module:
-    """A random crop of a picture of this size, brought back to it; `least` of its area.
+    """A random crop of at least `least` of a picture's area, resized to the picture's size.
 
-    `ratio` is meant in shares of the sides: 1 keeps the picture's shape, whatever that is.
+    `ratio` counts in shares of the sides, so 1 keeps the picture's shape.
     """
     shape = size[1] / size[0]
     ratios = (ratio[0] * shape, ratio[1] * shape)
-    return transforms.RandomResizedCrop(size, scale=(least, 1.0), ratio=ratios, antialias=True)
+    crop: torch.nn.Module = transforms.RandomResizedCrop(
+        size, scale=(least, 1.0), ratio=ratios, antialias=True
+    )
+    return crop
 
 
 class RandomWindow(torch.nn.Module):
@@ -159,10 +166,10 @@ class RandomGamma(torch.nn.Module):
 
 
 class RandomTexture(torch.nn.Module):
-    """Another sharpness, grain and compression: what a detector, a kernel or a copy does to a scan.
+    """Another sharpness, grain and compression, as detectors, kernels and copies cause them.
 
-    None of the three has anything to do with a finding, and a network that is not told so
-    leans on them: they are the easiest thing to see of where a picture comes from.
+    None of the three has to do with a finding. Without this change a network relies on them,
+    because they tell most easily where a picture comes from.
     """
 
     BLUR = 1.2  # pixels, the widest
@@ -189,14 +196,15 @@ class RandomTexture(torch.nn.Module):
 
 
 def _blurred(picture: Tensor, width: float) -> Tensor:
-    """Torchvision's, not `textures.blurred`: the shipped X-ray model was trained with it."""
+    """A blur by torchvision and not `textures.blurred`: the shipped X-ray model used it."""
     if width < 0.1:
         return picture
-    return transforms.functional.gaussian_blur(picture, [7, 7], [width, width])
+    smooth: Tensor = transforms.functional.gaussian_blur(picture, [7, 7], [width, width])
+    return smooth
 
 
 def _compressed(picture: Tensor, quality: int) -> Tensor:
-    """Not torchvision's own way, which needs its compiled part."""
+    """A JPEG copy without torchvision, whose own function needs its compiled part."""
     return torch.from_numpy(textures.compressed(picture[0].numpy(), quality=quality))[None]
 
 

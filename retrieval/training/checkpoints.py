@@ -1,4 +1,4 @@
-"""The state of a training run on disk: a stopped run goes on, and only the very same one."""
+"""The state of a training run on disk, from which only the very same run continues."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ NUMBERED, IDENTITY, FRESH = "-[0-9][0-9][0-9][0-9].safetensors", "run.json", "fr
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """A folder with the state of one run, taken up only by the very same run.
+    """A folder with the state of one run.
 
-    identity : all that decides the weights, pictures and labels included.
+    identity : everything that decides the weights, pictures and labels included. A run with
+        another identity is refused.
     """
 
     folder: Path
@@ -53,7 +54,7 @@ class Checkpoints:
             )
 
     def names(self, stage: str = "*") -> list[str]:
-        """Names of the states saved, in order; of one stage of a run, if it is named."""
+        """Names of the saved states, in order; only those of `stage` if it is given."""
         return sorted(path.stem for path in self.folder.glob(f"{stage}{NUMBERED}"))
 
     def load(self, name: str) -> dict[str, Tensor] | None:
@@ -67,7 +68,7 @@ class Checkpoints:
             raise TrainingError(f"{path} is damaged; remove its folder.") from None
 
     def save(self, name: str, state: Mapping[str, Tensor]) -> None:
-        """Save a state in one step: a stop never leaves half of it."""
+        """Save a state in one step: a stop never leaves a partial file."""
         fresh = self.folder / FRESH
         save_file({key: value.contiguous() for key, value in state.items()}, fresh)
         os.replace(fresh, self.folder / f"{name}.safetensors")
@@ -78,7 +79,7 @@ class Checkpoints:
 
 
 def drop_checkpoints(folder: Path) -> None:
-    """Remove a run's own files, and its folder if nothing else lies in it."""
+    """Remove a run's own files, and its folder if it is then empty."""
     for file in (*folder.glob(f"*{NUMBERED}"), folder / IDENTITY, folder / FRESH):
         file.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
@@ -92,7 +93,7 @@ def run_identity(
     spec: EncoderSpec,
     recipe: DataclassInstance,
 ) -> dict[str, object]:
-    """All that decides the weights of a run, as JSON: pictures (n, 1, H, W), labels, settings."""
+    """Everything that decides the weights of a run, as JSON: pictures (n, 1, H, W), settings."""
     data = hashlib.sha256(pictures.numpy().tobytes())
     data.update(json.dumps([list(labels), list(patients)]).encode())
     return {

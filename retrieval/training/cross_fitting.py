@@ -1,4 +1,4 @@
-"""Cross-fitting: each picture is asked about once, of a model that never saw its patient.
+"""Cross-fitting: each picture is a query once, for a model that never saw its patient.
 
 Patients are dealt into folds and a model is trained anew without each fold. Its
 pictures are ranked against those that this model was trained on. This measures
@@ -55,8 +55,8 @@ def cross_fit(
 ) -> tuple[Evaluation, Evidence]:
     """Cross-fit a plan on the named splits; both results are also written to folder `out`.
 
-    The model of each fold stays in `out`; a stopped job goes on from those that are there. Of
-    pictures beside no patient is known: they must be of other patients than the folder's.
+    The model of each fold stays in `out`; a stopped job reuses them. The patients of unlabelled
+    pictures are unknown, so they must be others than the folder's.
     """
     plan.check()
     if plan.start:
@@ -83,7 +83,7 @@ def cross_fit(
 
 
 def _refuse_twins(pictures: TrainingSet) -> None:
-    """A fold would be asked about a picture that its model learned under another patient."""
+    """Refuse a picture with two patients: one fold would train on a query of another."""
     pairs = np.unique(np.stack([pictures.sha256, pictures.patients], axis=1), axis=0)
     names, patients = np.unique(pairs[:, 0], return_counts=True)
     twins = names[patients > 1]
@@ -95,7 +95,7 @@ def _refuse_twins(pictures: TrainingSet) -> None:
 
 
 def patient_folds(pictures: TrainingSet, folds: int, seed: int) -> Rows:
-    """A fold 0..folds-1 (n,) for each picture: patients whole, labels spread evenly."""
+    """The fold 0..folds-1 of each picture (n,): patients stay whole, labels are spread evenly."""
     if min(len(np.unique(pictures.patients[pictures.labels == label]))
            for label in np.unique(pictures.labels)) < folds:  # fmt: skip
         raise DataError(f"Cross-fitting needs at least {folds} patients of each label.")

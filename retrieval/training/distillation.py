@@ -1,9 +1,9 @@
-"""Before any label: the paper's convolutions learn what a pretrained network sees in a picture.
+"""Distillation epochs, before any label: the paper's convolutions imitate a pretrained network.
 
-Knowledge distillation (Hinton, Vinyals, Dean, 2015) from ImageNet's maps (`lite`), place by
-place: each position of the last map is to give, by one linear layer, what the tapped maps hold
-at that place. A picture is hundreds of such lessons, where a label is one, and pictures that
-nobody labelled teach as well. The layer is then left away.
+Knowledge distillation (Hinton, Vinyals, Dean, 2015) from ImageNet's maps (`lite`) at each
+position: a linear layer on a position of the last map predicts the values of the tapped maps
+there. A picture gives hundreds of such targets and only one label, and unlabelled pictures
+can be used too. The linear layer is dropped afterwards.
 """
 
 from __future__ import annotations
@@ -25,40 +25,53 @@ from retrieval.encoding.encoder import (
     EncoderSpec,
     PaperNetwork,
 )
-from retrieval.encoding.lite import FIXED_BLOCKS, STAGES, TAPS, LiteBody, imagenet_body, tapped
+from retrieval.encoding.lite import (
+    FIXED_BLOCKS,
+    STAGES,
+    TAPS,
+    LiteBody,
+    imagenet_body,
+    laid_out,
+    tapped,
+)
 from retrieval.training.augmentation import sometimes_changed, standardise, transforms, zoomed
 from retrieval.training.loop import Rows, Task
 
-STAGE = "lesson"  # of a run, beside its epochs
+STAGE = "lesson"  # of a run, before its epochs with labels
 AT_ONCE = 16  # pictures
-WINDOWS = 2  # of each picture, half as high and half as wide: a third of the places, and time
-SEEN = sum(STAGES[tap][-1] for tap in TAPS)  # values that the teacher has at a place
+WINDOWS = 2  # of each picture, half as high and half as wide: a third of the positions, and time
+SEEN = sum(STAGES[tap][-1] for tap in TAPS)  # values of the teacher at a position
 
 
 class Settings(Protocol):
-    """What the lessons need to know of a recipe."""
+    """The fields of a recipe that distillation reads."""
 
-    lesson_rate: float
-    seed: int
+    @property
+    def lesson_rate(self) -> float:
+        """Learning rate of the distillation epochs."""
+
+    @property
+    def seed(self) -> int:
+        """The start of everything random."""
 
 
 @dataclass(frozen=True)
 class Teacher:
-    """ImageNet's maps of pictures, read at the places that the paper's network looks at."""
+    """ImageNet's maps of pictures, read at the positions of the paper's last map."""
 
     body: LiteBody
     spec: EncoderSpec
 
     @torch.no_grad()
     def maps(self, pictures: Tensor) -> list[Tensor]:
-        """The tapped maps of pictures (B, 1, H, W) in [0, 1], whole."""
+        """The tapped maps of whole pictures (B, 1, H, W) in [0, 1]."""
         side = [SPECS["lite"].height, SPECS["lite"].width]
         small = transforms.functional.resize(pictures, side, antialias=True)
         front = self.body.front((small * 2 - 1).contiguous(memory_format=torch.channels_last))
         return [found.float() for found in tapped(front, self.body.blocks[FIXED_BLOCKS:])]
 
     def at(self, maps: Sequence[Tensor], corners: Tensor, size: tuple[int, int]) -> Tensor:
-        """Values (B, SEEN, h, w) where a map (h, w) of windows from `corners` (B, 2) looks."""
+        """Values (B, SEEN, h, w) at the positions of maps (h, w) of windows at `corners` (B, 2)."""
         shape = (self.spec.height, self.spec.width)
         lines = []
         for axis in (0, 1):
@@ -77,7 +90,10 @@ class Teacher:
 
 
 class Pupil(nn.Module):
-    """The paper's convolutions, and a linear layer on each place of their last map."""
+    """The paper's convolutions, and a linear layer on each position of their last map."""
+
+    centre: Tensor
+    spread: Tensor
 
     def __init__(self, network: PaperNetwork) -> None:
         super().__init__()
@@ -88,14 +104,15 @@ class Pupil(nn.Module):
 
 
 def lessons(network: PaperNetwork, own: Tensor, others: Tensor, recipe: Settings) -> Task:
-    """The task that teaches `network`'s convolutions, which are changed in place.
+    """The task that trains `network`'s convolutions in place, without labels.
 
-    Pictures (n, 1, H, W) in [0, 1]: `own` ones, and `others` that need no label. The loop runs
-    on both, one after the other; of a pass, own pictures have twice the others' turns.
+    `own` and `others` are pictures (n, 1, H, W) in [0, 1]. Rows of the task count `own`
+    first, then `others`. In a pass each own picture comes twice, each other one once.
     """
     where = next(network.parameters()).device
-    teacher = Teacher(imagenet_body().to(where, memory_format=torch.channels_last), network.spec)
-    pupil = Pupil(network).to(where, memory_format=torch.channels_last)
+    body = laid_out(imagenet_body().to(where), torch.channels_last)
+    teacher = Teacher(body, network.spec)
+    pupil = laid_out(Pupil(network).to(where), torch.channels_last)
     _centre(pupil, teacher, own, network.map_size)
     high, wide = (
         max((side + 1) // 2, REACH + STEP) for side in (network.spec.height, network.spec.width)
@@ -113,10 +130,10 @@ def lessons(network: PaperNetwork, own: Tensor, others: Tensor, recipe: Settings
             maps = teacher.maps(pictures)
         corners, parts = _windows(standardise(pictures), high, wide)
         with torch.autocast(pictures.device.type, torch.bfloat16):
-            said = pupil.head(pupil.stages(parts)).float()
+            said: Tensor = pupil.head(pupil.stages(parts)).float()
         size = (said.shape[2], said.shape[3])
         seen = torch.cat([teacher.at(maps, corner, size) for corner in corners])
-        # A few values lie far out; they shall not rule a step.
+        # clamped, so that a few outliers do not dominate a step
         return (said - (seen - pupil.centre) / pupil.spread).square().clamp(max=25)
 
     size = (network.spec.height, network.spec.width)
@@ -126,7 +143,7 @@ def lessons(network: PaperNetwork, own: Tensor, others: Tensor, recipe: Settings
 
 
 def _windows(pictures: Tensor, high: int, wide: int) -> tuple[list[Tensor], Tensor]:
-    """Random windows of (B, 1, H, W): corners (B, 2) of each round, and all of them as a batch."""
+    """Random windows of (B, 1, H, W): corners (B, 2) of each round, and all windows as a batch."""
     count, _, height, width = pictures.shape
     corners, parts = [], []
     for _ in range(WINDOWS):
@@ -142,14 +159,14 @@ def _windows(pictures: Tensor, high: int, wide: int) -> tuple[list[Tensor], Tens
 
 @torch.no_grad()
 def _centre(pupil: Pupil, teacher: Teacher, pictures: Tensor, size: tuple[int, int]) -> None:
-    """Bring what is to be learned to mean 0 and spread 1 over all places (h, w) of the pictures."""
+    """Bring the targets to mean 0 and spread 1 over all positions (h, w) of the pictures."""
     where = pupil.centre.device
     parts = []
     for start in range(0, len(pictures), AT_ONCE):
         some = pictures[start : start + AT_ONCE].to(where)
         corners = torch.zeros(len(some), 2)
         found = teacher.at(teacher.maps(some), corners, size)
-        found = found.flatten(2).double()  # (B, SEEN, places)
+        found = found.flatten(2).double()  # (B, SEEN, positions)
         parts.append((found.sum(dim=(0, 2)), found.square().sum(dim=(0, 2))))
     sums, squares = (sum(column) for column in zip(*parts, strict=True))
     count = size[0] * size[1] * len(pictures)

@@ -1,9 +1,9 @@
-"""Iterative quantisation: a projection whose signs lose as little as they can.
+"""Iterative quantisation: a projection whose signs lose as little as possible.
 
 Gong, Lazebnik, "Iterative quantization: a Procrustean approach to learning binary
-codes", CVPR 2011. No label is used. Components are divided by the root of their
-spread first: between leaving them as they are, where a few swamp the others, and
-whitening, where the smallest count as much as the largest.
+codes", CVPR 2011. It uses no labels. Components are first divided by the root of their
+spread. Undivided, a few components would dominate; whitened, the smallest would count
+as much as the largest.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ def projection(
 ) -> npt.NDArray[np.float32]:
     """A matrix (bits, d) for centred values (n, d): bits are the signs of values @ matrix.T.
 
-    `seed` draws the rotation that the rounds begin with. With fewer pictures than bits there
-    are too few components, and random directions take their place.
+    `seed` draws the initial rotation. With fewer pictures than bits there are too few
+    components, so the directions are random.
     """
     random = np.random.default_rng(seed)
     centred = np.asarray(values, dtype=np.float64)
@@ -30,7 +30,7 @@ def projection(
     _, spread, directions = np.linalg.svd(centred, full_matrices=False)
     scaled = directions[:bits] / np.sqrt(np.maximum(spread[:bits, None], 1e-9))
     scaled *= np.sign(scaled[np.arange(bits), np.abs(scaled).argmax(axis=1)])[:, None]
-    return (_rotation(centred @ scaled.T, random) @ scaled).astype(np.float32)
+    return np.asarray(_rotation(centred @ scaled.T, random) @ scaled, dtype=np.float32)
 
 
 def _rotation(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,33 +15,37 @@ from retrieval.codes import model as models
 from retrieval.codes.from_files import read_pixels
 from retrieval.codes.model import Model
 from retrieval.data.folder import Folder, patient_group, read_folder, unlabelled_pictures
-from retrieval.encoding.encoder import FloatImage
 from retrieval.errors import DataError, ModelError, SettingError
+from retrieval.imaging.greys import FloatImage
 from retrieval.reading.sandbox import Decoder
 
-Counter = Callable[..., None]
-Rows = npt.NDArray[np.intp]
+if TYPE_CHECKING:  # torch loads only when a model is trained
+    from retrieval.training.siamese import Recipe
+    from retrieval.training.transfer import TransferRecipe
+
+Counter: TypeAlias = Callable[..., None]  # done, in all, and the loss where there is one
+Rows: TypeAlias = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What model to make.
+    """The model to make.
 
-    settings : fields of the encoder's recipe that are not the usual.
+    settings : fields of the encoder's recipe that differ from the defaults.
     start : a full model whose weights the paper's network starts from, instead of random ones.
-    beside : a folder of pictures, labelled or not, that the lessons before the labels use as well.
+    beside : a folder of pictures that distillation uses as well, without labels.
     """
 
     encoder_name: str
     modality: str
     bits: int
     criterion: str
-    settings: Mapping[str, float]
+    settings: Mapping[str, Any]
     start: str = ""
     beside: Path | None = None
 
     def check(self) -> None:
-        """Refuse whatever can be refused before the long work."""
+        """Raise a SettingError or ModelError for a plan that cannot work, before the long work."""
         from retrieval.encoding.encoder import spec_named
 
         spec = spec_named(self.encoder_name)
@@ -73,14 +77,15 @@ class Plan:
         """The model that training starts from, if any."""
         return models.load(self.start) if self.start else None
 
-    def recipe(self):
+    def recipe(self) -> Recipe | TransferRecipe:
         """The whole recipe; SettingError for a value that no run can use."""
         from retrieval.encoding.encoder import spec_named
         from retrieval.training.loop import spoken
         from retrieval.training.siamese import Recipe
         from retrieval.training.transfer import TransferRecipe
 
-        kind = TransferRecipe if spec_named(self.encoder_name).pretrained else Recipe
+        pretrained = spec_named(self.encoder_name).pretrained
+        kind: type[Recipe | TransferRecipe] = TransferRecipe if pretrained else Recipe
         unknown = set(self.settings) - {known.name for known in fields(kind)}
         if unknown:
             named = ", ".join(map(spoken, sorted(unknown)))
@@ -95,7 +100,7 @@ class TrainingSet:
     """Decoded pictures, each (H, W) in [0, 1], with what is known of them; sequences of length n.
 
     patients : groups; a picture of an unknown patient is a group of its own.
-    beside : pictures of which nothing is known, for lessons without labels; none of the others.
+    beside : unlabelled pictures for distillation, without those of `pixels`.
     """
 
     pixels: Sequence[FloatImage]
@@ -109,7 +114,7 @@ class TrainingSet:
         return len(self.pixels)
 
     def take(self, rows: Rows) -> TrainingSet:
-        """The pictures at these rows, and all that stand beside."""
+        """The pictures at these rows, and all unlabelled ones."""
         return TrainingSet(
             [self.pixels[row] for row in rows],
             self.labels[rows],
@@ -120,7 +125,7 @@ class TrainingSet:
         )
 
     def fingerprint(self) -> str:
-        """A digest of the pictures and their labels, whatever their order."""
+        """A digest of the pictures and their labels, in any order."""
         pairs = zip(self.sha256.tolist(), self.labels.tolist(), strict=True)
         return storage.fingerprint(sorted(pairs))
 
@@ -135,8 +140,8 @@ def train_model(
 ) -> Model:
     """Train on the named splits of `root`, by default on train alone, and write a model to `out`.
 
-    A folder without splits is training data as a whole. Checkpoints lie in
-    `out`.partial until the model is written; the same command goes on from them.
+    A folder without splits is training data as a whole. Checkpoints lie in `out`.partial
+    until the model is written; the same command continues from them.
     """
     plan.check()
     storage.require_free(out, ModelError)
@@ -144,7 +149,7 @@ def train_model(
 
 
 def training_split(folder: Folder, splits: Sequence[str] | None = None) -> Folder:
-    """The cases that a model may be fitted on; a test case never is."""
+    """The cases that a model may be fitted on; DataError if they include the test split."""
     known = {case.split for case in folder.cases}
     if "test" in (splits or ()):
         raise DataError("Nothing is ever fitted on split test; name others, such as train,val.")
@@ -163,6 +168,7 @@ def read_training_set(
     progress: Callable[[str], Counter],
     beside: Path | None = None,
 ) -> TrainingSet:
+    """Decode the named splits of a folder, and all pictures of `beside`; see `train_model`."""
     folder = training_split(read_folder(root), splits)
     paths = [folder.path(case) for case in folder.cases]
     more = unlabelled_pictures(beside) if beside else []
@@ -191,32 +197,16 @@ def read_training_set(
 def learn(
     pictures: TrainingSet, out: Path, plan: Plan, progress: Callable[[str], Counter]
 ) -> Model:
-    from retrieval.encoding.encoder import spec_named
+    """Train a network on pictures and write the model to `out`."""
     from retrieval.training.checkpoints import drop_checkpoints
-    from retrieval.training.siamese import train
-    from retrieval.training.transfer import transfer
 
-    spec, recipe, first = spec_named(plan.encoder_name), plan.recipe(), plan.first_model()
+    first = plan.first_model()
     checkpoints = out.with_name(f"{out.name}.partial")
-    labels = pictures.labels.tolist()
-    job = transfer
-    if not spec.pretrained:
-        beside = list(pictures.beside.values())
-        job = partial(train, start=first and first.weights(), beside=beside)
-    tensors = job(
-        pictures.pixels,
-        labels,
-        pictures.patients.tolist(),
-        spec=spec,
-        recipe=recipe,
-        checkpoints=checkpoints,
-        progress=progress("Pass"),
-    )
     made = models.build(
         out,
-        tensors,
+        _trained(pictures, plan, first, checkpoints, progress("Pass")),
         pictures.pixels,
-        labels,
+        pictures.labels.tolist(),
         encoder_name=plan.encoder_name,
         modality=plan.modality,
         bits=plan.bits,
@@ -233,8 +223,31 @@ def learn(
     return made
 
 
+def _trained(
+    pictures: TrainingSet, plan: Plan, first: Model | None, checkpoints: Path, counter: Counter
+) -> dict[str, npt.NDArray[np.generic]]:
+    """The weights of a trained network, as `to_tensors` gives them."""
+    from retrieval.encoding.encoder import spec_named
+    from retrieval.training.siamese import train
+    from retrieval.training.transfer import TransferRecipe, transfer
+
+    spec, recipe = spec_named(plan.encoder_name), plan.recipe()
+    known = pictures.pixels, pictures.labels.tolist(), pictures.patients.tolist()
+    if isinstance(recipe, TransferRecipe):
+        return transfer(*known, spec=spec, recipe=recipe, checkpoints=checkpoints, progress=counter)
+    return train(
+        *known,
+        spec=spec,
+        recipe=recipe,
+        start=first.weights() if first else None,
+        beside=list(pictures.beside.values()),
+        checkpoints=checkpoints,
+        progress=counter,
+    )
+
+
 def provenance(pictures: TrainingSet, plan: Plan) -> storage.Json:
-    """What a model's manifest says of its making."""
+    """What a model's manifest says about its training."""
     first = plan.first_model()
     return {
         "recipe": asdict(plan.recipe()),
@@ -249,7 +262,7 @@ def provenance(pictures: TrainingSet, plan: Plan) -> storage.Json:
 
 
 def of_beside(pictures: TrainingSet) -> storage.Json:
-    """What is said of the pictures without labels: how many they are, and their fingerprint."""
+    """The number of unlabelled pictures and their fingerprint; empty without any."""
     if not pictures.beside:
         return {}
     return {"pictures": len(pictures.beside), "data": storage.fingerprint(sorted(pictures.beside))}

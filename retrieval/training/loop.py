@@ -1,39 +1,51 @@
-"""The training loop that every encoder goes through: seeds, batches, schedule, resuming.
+"""The training loop of all encoders: seeds, batches, schedule, resuming.
 
-What differs between encoders, network, loss and changes to the pictures, is a `Task`.
+A `Task` holds what differs between encoders: network, loss and changes to the pictures.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from retrieval.encoding.encoder import EncoderSpec, FloatImage, seen
+from retrieval.encoding.encoder import EncoderSpec, seen
 from retrieval.errors import DataError, SettingError, TrainingError
+from retrieval.imaging.greys import FloatImage
 from retrieval.training.checkpoints import Checkpoints
 
-Rows = npt.NDArray[np.intp]
-Progress = Callable[[int, int, float], None]  # epochs done, epochs in all, mean loss
+Rows: TypeAlias = npt.NDArray[np.intp]
+Progress: TypeAlias = Callable[[int, int, float], None]  # epochs done, epochs in all, mean loss
 
 
 class Settings(Protocol):
-    """What the loop needs to know of a recipe."""
+    """The fields of a recipe that the loop reads."""
 
-    epochs: int
-    batch: int
-    weight_decay: float
-    seed: int
+    @property
+    def epochs(self) -> int:
+        """Passes over the pictures."""
+
+    @property
+    def batch(self) -> int:
+        """Pictures in a batch, before copies."""
+
+    @property
+    def weight_decay(self) -> float:
+        """Weight decay of AdamW."""
+
+    @property
+    def seed(self) -> int:
+        """The start of everything random."""
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """What is trained.
+    """One thing to train.
 
     groups : the parameters, each group {"params": ..., "lr": highest learning rate}.
     draw : epoch -> the rows of each of its batches. change : a picture (1, H, W)
@@ -52,7 +64,7 @@ class Task:
 
 @dataclass
 class _Run:
-    """What changes from epoch to epoch."""
+    """The state of a run, which changes from epoch to epoch."""
 
     task: Task
     recipe: Settings
@@ -60,7 +72,7 @@ class _Run:
     epoch: int = 0
 
     def save(self, checkpoints: Checkpoints) -> None:
-        """Save network and optimiser, then drop the state before."""
+        """Save network and optimiser, then drop the previous state."""
         state = {f"network.{k}": v for k, v in self.task.network.state_dict().items()}
         for number, slots in self.optimiser.state_dict()["state"].items():
             state |= {f"optimiser.{number}.{k}": v for k, v in slots.items()}
@@ -114,7 +126,7 @@ def fit(
 
 
 def _epoch(run: _Run, pictures: Tensor) -> float:
-    """One pass; the mean loss. Randomness follows from (seed, epoch): a resumed run agrees."""
+    """Train one epoch; returns its mean loss. The seed of an epoch makes a resumed run the same."""
     task = run.task
     torch.manual_seed(run.recipe.seed * 100_003 + run.epoch)
     where = next(task.network.parameters()).device
@@ -126,7 +138,7 @@ def _epoch(run: _Run, pictures: Tensor) -> float:
         outputs = task.outputs(batch.to(where, memory_format=torch.channels_last))
         loss = task.loss(outputs.float(), rows)
         run.optimiser.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         run.optimiser.step()
         losses.append(loss.item())
         if not np.isfinite(losses[-1]):
@@ -173,12 +185,12 @@ def batches(
     epoch: int,
     copies: int = 1,
 ) -> Iterator[Rows]:
-    """Rows of each batch of one epoch: equally many of each label, each patient once if it can be.
+    """Rows of each batch of one epoch: as many of each label, each patient once if possible.
 
-    Two slices of one patient look alike anyway; drawing patients first keeps
-    the network from learning persons instead of findings. Labels draw apart, so a patient with
-    pictures of two of them may come twice. A batch holds its rows `copies` times,
-    and each copy of a picture is changed otherwise.
+    Slices of one patient look alike, so drawing patients first keeps the network from
+    learning persons instead of findings. Each label draws its own patients, so a patient
+    with two labels may come twice. A batch holds its rows `copies` times, and each copy of
+    a picture is changed differently.
     """
     random = np.random.default_rng((recipe.seed, epoch))
     classes = np.unique(labels)

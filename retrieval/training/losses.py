@@ -1,4 +1,4 @@
-"""What training asks of features: a label's pictures together, and looks kept as well."""
+"""Losses: pictures of one label close together, and similar pictures as well."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from torch import Tensor, nn
 def contrastive_loss(features: Tensor, labels: Tensor, margin: float) -> Tensor:
     """Contrastive loss over all pairs of features (B, d) with labels (B,), as one number.
 
-    Hadsell, Chopra, LeCun, CVPR 2006: d^2 for a pair of one label, and
-    max(0, margin - d)^2 for a pair of two, where d is the Euclidean distance.
-    Both kinds of pair weigh the same. Features are centred on the batch and
-    scaled to length 1 first, so that the margin means the same at every step.
+    Hadsell, Chopra, LeCun, CVPR 2006: d^2 for a pair with equal labels, and
+    max(0, margin - d)^2 for a pair with different ones, where d is the Euclidean distance.
+    Both kinds of pair weigh the same. Features are first centred on the batch and scaled
+    to length 1, so that the margin means the same at every step.
     """
     unit = nn.functional.normalize(features - features.mean(dim=0), dim=1)
     first, second = torch.triu_indices(len(unit), len(unit), offset=1)
@@ -27,14 +27,14 @@ def supcon_plus_instance_loss(
 ) -> Tensor:
     """Label contrast plus `instance` times instance contrast of outputs (B, d), as one number.
 
-    Pictures with one label are drawn together (supervised contrast: Khosla et al., NeurIPS 2020),
-    and so are two changed copies of one picture (Chen et al., ICML 2020). The second keeps
-    neighbours alike in looks where the first alone would fold a label into one point.
+    The loss attracts pictures with one label (supervised contrast: Khosla et al., NeurIPS
+    2020) and two changed copies of one picture (Chen et al., ICML 2020). The second part keeps
+    similar pictures close, where the first alone would collapse a label to one point.
 
-    `labels` (B,) and `owners` (B,), the picture each row was made from. For each row: minus the
-    mean log-probability of its partners under a softmax of cosines over all other rows. Outputs
-    go through tanh and are centred on the batch first, so that no value far out rules a feature
-    that will be cut to one bit.
+    `labels` (B,); `owners` (B,), the picture that each row was made from. The loss of a row is
+    minus the mean log-probability of its partners under a softmax of cosines over all other
+    rows. Outputs first go through tanh and are centred on the batch, so that no outlier
+    dominates a feature that is later cut to one bit.
     """
     outputs = torch.tanh(outputs)
     unit = nn.functional.normalize(outputs - outputs.mean(dim=0), dim=1)

@@ -1,12 +1,12 @@
 """Train the paper's Siamese network: pairs and contrastive loss.
 
-Both halves of a pair go through one network, so a step encodes a batch once
-and takes every pair in it: a batch of 32 pictures is 496 pairs. With `recipe.instance`
-there is two-fold contrast instead, in which a picture also stays like itself.
+Both halves of a pair go through one network, so a step encodes a batch once and takes
+every pair in it: a batch of 32 pictures is 496 pairs. With `recipe.instance` the loss
+is `losses.supcon_plus_instance_loss` instead.
 
-Its layer 13 has a weight for every position of 128 maps, 282,880 for each feature: enough to
-learn a few hundred pictures by heart. So while it learns, all positions of a map share one, and
-what comes of it is written out as the layer of the paper (`recipe.free` leaves them apart).
+Layer 13 has a weight for every position of 128 maps, 282,880 for each feature: enough to
+memorise a few hundred pictures. So during training all positions of a map share one
+weight, and the result is written out as the paper's layer (`recipe.free` trains all).
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ from torch import Tensor, nn
 from retrieval.encoding.encoder import (
     CHANNELS,
     EncoderSpec,
-    FloatImage,
     PaperNetwork,
     Tensors,
     from_tensors,
     to_tensors,
 )
+from retrieval.encoding.lite import laid_out
+from retrieval.imaging.greys import FloatImage
 from retrieval.training import distillation
 from retrieval.training.augmentation import augmentation, sometimes_changed, standardise
 from retrieval.training.checkpoints import Checkpoints, device, digest, run_identity
@@ -45,21 +46,21 @@ from retrieval.training.loop import (
 from retrieval.training.losses import contrastive_loss, supcon_plus_instance_loss
 
 ENCODE_AT_ONCE = 16
-CHANGED = 0.7  # share of the copies, where changes are mild
-STRETCH = 1.3  # of their crops
+CHANGED = 0.7  # share of the copies that are changed, if changes are mild
+STRETCH = 1.3  # largest ratio of the sides of their crops, relative to the picture's
 
 
 @dataclass(frozen=True)
 class Recipe:
     """Everything that decides how a network is trained, besides the pictures.
 
-    epochs : with none, the network stays as it began, or as the lessons left it.
-    instance : with 0, the paper's pairs and `margin`; with more, two-fold contrast with this
-        weight of the picture itself, at `temperature`, of every picture twice (`losses`).
+    epochs : with 0, the network stays as it started, or as distillation left it.
+    instance : with 0, the paper's pairs and `margin`; else the weight of the instance contrast
+        beside the label contrast, at `temperature`, with two copies of each picture (`losses`).
     mild : pictures are changed as little as for a pretrained network.
-    lessons : passes before the epochs in which no label is used (`distillation`); lesson_rate :
-        the learning rate of those.
-    free : each position has weights of its own in layer 13, from the start.
+    lessons : distillation epochs before the others, without labels (`distillation`);
+        lesson_rate : their learning rate.
+    free : each position has its own weights in layer 13, from the start.
     """
 
     epochs: int = 24
@@ -99,9 +100,12 @@ class Recipe:
 class MapMeans(nn.Module):
     """The paper's network with one weight a map in layer 13: (B, 1, H, W) -> (B, features).
 
-    Means over the maps' positions are brought to mean 0 and spread 1 first. A map that hardly
-    differs between pictures is not blown up: it counts as if it differed a tenth as much as most.
+    Means over the maps' positions are first brought to mean 0 and spread 1. A spread below a
+    tenth of the median is raised to it, so that nearly constant maps are not amplified.
     """
+
+    centre: Tensor
+    spread: Tensor
 
     def __init__(self, network: PaperNetwork) -> None:
         super().__init__()
@@ -112,11 +116,13 @@ class MapMeans(nn.Module):
 
     def means(self, pictures: Tensor) -> Tensor:
         """Means (B, 128) of the last maps, as they are."""
-        return self.stages(pictures).float().mean(dim=(2, 3))
+        maps: Tensor = self.stages(pictures)
+        return maps.float().mean(dim=(2, 3))
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Features (B, rows) of pictures (B, 1, H, W)."""
-        return self.full((self.means(pictures) - self.centre) / self.spread)
+        features: Tensor = self.full((self.means(pictures) - self.centre) / self.spread)
+        return features
 
     @torch.no_grad()
     def even_out(self, means: Tensor) -> None:
@@ -127,7 +133,7 @@ class MapMeans(nn.Module):
 
     @torch.no_grad()
     def take(self, layer: nn.Linear) -> None:
-        """Begin with the paper's layer 13: what differs between positions is averaged away."""
+        """Start from the paper's layer 13, averaged over positions."""
         weights = layer.weight.view(len(layer.weight), CHANNELS[-1], -1).sum(dim=2)
         self.full.weight.copy_(weights * self.spread)
         self.full.bias.copy_(layer.bias + weights @ self.centre)
@@ -136,12 +142,14 @@ class MapMeans(nn.Module):
     def written_out(self, spec: EncoderSpec) -> PaperNetwork:
         """The paper's network with the very same features.
 
-        The last convolution takes over the division by the spread, which a ReLU lets pass: in
-        layer 13 the weights of a row are rounded by one scale, and would be lost in its spread.
+        The last convolution takes over the division by the spread, which a ReLU allows. In
+        layer 13 all weights of a row are rounded with one scale, so very different spreads
+        would lose the small ones.
         """
         network = PaperNetwork(spec, self.full.out_features)
         network.stages.load_state_dict(self.stages.state_dict())
         last = [stage for stage in network.stages if isinstance(stage, nn.Conv2d)][-1]
+        assert last.bias is not None
         last.weight.div_(self.spread[:, None, None, None])
         last.bias.div_(self.spread)
         weights, positions = self.full.weight, network.map_size[0] * network.map_size[1]
@@ -164,9 +172,9 @@ def train(
 ) -> dict[str, npt.NDArray[np.generic]]:
     """Train one network on scans (each (H, W) in [0, 1]); its weights as `to_tensors` gives them.
 
-    `start` : weights of another run to begin with; random ones by default. `beside` : more scans,
-    which only the lessons use. The same of all these and the same number of threads give the
-    same weights on the same machine. With `checkpoints`, a stopped run goes on from its last pass.
+    start : weights to start from; random ones by default. beside : unlabelled scans, for
+    distillation only. Equal arguments and an equal number of threads give equal weights on one
+    machine. With `checkpoints`, a stopped run continues after its last pass.
     """
     classes = class_numbers(labels)
     people = np.unique(np.asarray(patients), return_inverse=True)[1]
@@ -182,7 +190,7 @@ def train(
     network = PaperNetwork(spec)
     if start:
         network.load_state_dict(from_tensors(spec, start).network.state_dict())
-    network = network.to(device(), memory_format=torch.channels_last)
+    network = laid_out(network.to(device()), torch.channels_last)
     counted = _counted(progress, recipe)
     if recipe.lessons and (kept is None or not kept.names("epoch")):
         task = distillation.lessons(network, pictures, others, recipe)
@@ -190,17 +198,19 @@ def train(
         together = torch.cat([pictures, others]) if len(others) else pictures
         fit(task, together, rounds, checkpoints=kept, progress=counted(0))
     if not (recipe.epochs or recipe.lessons):
-        return to_tensors(network.to(memory_format=torch.contiguous_format))
-    torch.manual_seed(recipe.seed)  # whether or not the run was stopped after its lessons
-    learner = network if recipe.free else _shared(network, pictures, begun=bool(start))
+        return to_tensors(laid_out(network, torch.contiguous_format))
+    torch.manual_seed(recipe.seed)  # the same if the run was stopped after distillation
+    learner: PaperNetwork | MapMeans = network
+    if not recipe.free:
+        learner = _shared(network, pictures, begun=bool(start))
     task = _task(learner, classes, people, spec, recipe)
     fit(task, pictures, recipe, checkpoints=kept, progress=counted(recipe.lessons))
-    trained = learner if recipe.free else learner.cpu().written_out(spec)
-    return to_tensors(trained.to(memory_format=torch.contiguous_format))
+    trained = learner.cpu().written_out(spec) if isinstance(learner, MapMeans) else learner
+    return to_tensors(laid_out(trained, torch.contiguous_format))
 
 
 def _counted(progress: Progress | None, recipe: Recipe) -> Callable[[int], Progress | None]:
-    """Progress of a stage that begins after so many passes, of all passes."""
+    """Progress of all passes, for a stage that begins after so many."""
 
     def after(before: int) -> Progress | None:
         if progress is None:
@@ -225,7 +235,8 @@ def _task(
 
     def outputs(batch: Tensor) -> Tensor:
         with torch.autocast(batch.device.type, torch.bfloat16):
-            return learner(standardise(batch))
+            features: Tensor = learner(standardise(batch))
+            return features
 
     def loss(features: Tensor, rows: Rows) -> Tensor:
         if not recipe.instance:
@@ -251,8 +262,8 @@ def _changes(spec: EncoderSpec, recipe: Recipe) -> nn.Module:
 
 @torch.no_grad()
 def _shared(network: PaperNetwork, pictures: Tensor, *, begun: bool) -> MapMeans:
-    """The network with one weight a map; what layer 13 had learned goes over, if it had begun."""
-    learner = MapMeans(network).to(device(), memory_format=torch.channels_last)
+    """The network with one weight a map; it starts from layer 13 if that is trained (`begun`)."""
+    learner = laid_out(MapMeans(network).to(device()), torch.channels_last)
     parts = []
     for first in range(0, len(pictures), ENCODE_AT_ONCE):
         some = standardise(pictures[first : first + ENCODE_AT_ONCE].to(device()))

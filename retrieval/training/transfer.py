@@ -1,8 +1,8 @@
-"""Train a pretrained network further, so that its bits mean two things at once (`losses`).
+"""Train a pretrained network further, by a loss of two parts (`losses`).
 
-The layer of the learned features first learns alone: its random start would
-shake the body.
-Beside what is learned, a part of the features keeps ImageNet's own view.
+The layer of the learned features is first trained alone: its random start would
+disturb the body. A second part of the features stays unsupervised, on the frozen
+ImageNet backbone.
 """
 
 from __future__ import annotations
@@ -16,8 +16,17 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from retrieval.encoding.encoder import EncoderSpec, FloatImage, to_tensors
-from retrieval.encoding.lite import FIXED_BLOCKS, POOLED, Learner, LiteNetwork, imagenet_body, pool
+from retrieval.encoding.encoder import EncoderSpec, to_tensors
+from retrieval.encoding.lite import (
+    FIXED_BLOCKS,
+    POOLED,
+    Learner,
+    LiteNetwork,
+    imagenet_body,
+    laid_out,
+    pool,
+)
+from retrieval.imaging.greys import FloatImage
 from retrieval.training import itq
 from retrieval.training.augmentation import sometimes_changed
 from retrieval.training.checkpoints import Checkpoints, device, run_identity
@@ -41,13 +50,12 @@ WARM_UP_STEPS = 60
 class TransferRecipe:
     """Everything that decides a transferred model, besides the pictures.
 
-    epochs : with none, ImageNet's features are left as they are: random projections of them
-        where learned ones would stand.
+    epochs : with 0, the learned features are random projections of ImageNet's.
     learning_rate : of the body's trained stages; head_rate : of the last layer.
     unchanged : share of the copies in a batch that are the picture as it is.
     instance : weight of the instance contrast beside the label contrast.
-    stretch : how many times as wide as high, or as high as wide, a changed crop may be. Pictures
-        that were squashed to squares need more: how much each was squashed may tell the label.
+    stretch : largest ratio of the sides of a changed crop. Pictures that were squashed to
+        squares need a larger one, because the squashing of a picture may tell its label.
     texture : share of the changed copies that get another sharpness and grain; half of those are
         compressed too.
     """
@@ -96,9 +104,9 @@ def transfer(
     checkpoints: Path | None = None,
     progress: Progress | None = None,
 ) -> dict[str, npt.NDArray[np.generic]]:
-    """A network that starts from ImageNet's weights; its own as `to_tensors` gives them.
+    """Train a network from ImageNet's weights; its weights as `to_tensors` gives them.
 
-    Seeds and checkpoints as in `training.train`.
+    Seeds and checkpoints as in `siamese.train`.
     """
     classes = class_numbers(labels)
     pictures = stack(scans, spec)
@@ -109,13 +117,13 @@ def transfer(
     torch.manual_seed(recipe.seed)
     network = Learner(spec.features - spec.kept)
     network.body = imagenet_body()
-    network = network.to(device(), memory_format=torch.channels_last)
+    network = laid_out(network.to(device()), torch.channels_last)
     people = np.unique(np.asarray(patients), return_inverse=True)[1]
     task = _task(network, classes, people, spec, recipe)
     if kept is None or not kept.names():
         pooled = _centred(network, pictures)
         if recipe.epochs:
-            _warm_up(task, pooled, recipe)
+            _warm_up(network, task, pooled, recipe)
     fit(task, pictures, recipe, checkpoints=kept, progress=progress)
     return to_tensors(both_views(network.cpu(), pictures, spec, seed=recipe.seed))
 
@@ -154,21 +162,21 @@ def _task(
 
 
 def _outputs(network: Learner, pooled: Tensor, recipe: TransferRecipe) -> Tensor:
-    return network.full(nn.functional.dropout(pooled, recipe.dropout))
+    features: Tensor = network.full(nn.functional.dropout(pooled, recipe.dropout))
+    return features
 
 
 @torch.no_grad()
 def _centred(network: Learner, pictures: Tensor) -> Tensor:
-    """Pooled values (n, POOLED) of the pictures as they are, which the network then centres."""
+    """Pooled values (n, POOLED) of the unchanged pictures, centred; sets the network's centre."""
     pooled = _pooled(network, pictures)
     network.centre.copy_(pooled.mean(dim=0))
     network.spread.copy_(pooled.std(dim=0) + 1e-3)
     return (pooled - network.centre) / network.spread
 
 
-def _warm_up(task: Task, pooled: Tensor, recipe: TransferRecipe) -> None:
+def _warm_up(network: Learner, task: Task, pooled: Tensor, recipe: TransferRecipe) -> None:
     """Train the last layer alone on centred values (n, POOLED)."""
-    network = task.network
     optimiser = torch.optim.AdamW(
         network.full.parameters(), lr=recipe.head_rate, weight_decay=recipe.weight_decay
     )
@@ -177,7 +185,7 @@ def _warm_up(task: Task, pooled: Tensor, recipe: TransferRecipe) -> None:
         for rows in task.draw(epoch):
             loss = task.loss(_outputs(network, pooled[rows], recipe), rows)
             optimiser.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             optimiser.step()
             steps += 1
         epoch += 1
@@ -185,12 +193,12 @@ def _warm_up(task: Task, pooled: Tensor, recipe: TransferRecipe) -> None:
 
 @torch.no_grad()
 def both_views(learner: Learner, pictures: Tensor, spec: EncoderSpec, *, seed: int) -> LiteNetwork:
-    """The network to serve: what was learned, and beside it the view that no label has touched.
+    """The network to serve: the trained view, and the view of the frozen backbone.
 
     The second is quantised without labels (`itq`) on the training pictures (n, 1, H, W).
     """
     network = LiteNetwork(spec.features)
-    network.body = learner.body.to(memory_format=torch.contiguous_format)
+    network.body = laid_out(learner.body, torch.contiguous_format)
     untouched = imagenet_body()
     network.still = untouched.blocks[FIXED_BLOCKS:]
     seen = torch.cat(
@@ -200,7 +208,7 @@ def both_views(learner: Learner, pictures: Tensor, spec: EncoderSpec, *, seed: i
             for picture in pictures
         ]
     )
-    seen = seen / 2  # mirror image and all, as it will be served
+    seen = seen / 2  # the mean with the mirror image, as `LiteNetwork` serves it
     centre, spread = seen.mean(dim=0), seen.std(dim=0) + 1e-3
     network.centre.copy_(torch.cat([learner.centre, centre]))
     network.spread.copy_(torch.cat([learner.spread, spread]))

@@ -1,20 +1,20 @@
 """Is a picture a chest scan at all, which kind, and is it the right way up?
 
-One Gaussian for each kind in each pose, all with one covariance, over pooled maps
-of a network that no label has touched (`encoder.FrozenBackbone`; Lee et al., "A simple
-unified framework for detecting out-of-distribution samples", NeurIPS 2018). The
-nearest says what the picture looks like. One that lies far from all of them looks
-like neither kind. It warns in words and never refuses.
+The check fits one Gaussian for each kind in each pose, all with one covariance, over
+pooled maps of a network without training on labels (`encoder.FrozenBackbone`; Lee et
+al., "A simple unified framework for detecting out-of-distribution samples", NeurIPS
+2018). The nearest class tells what a picture looks like. A picture far from all classes
+looks like neither kind. The check warns and never refuses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -28,9 +28,11 @@ from retrieval.statistics.precision import Floats
 from retrieval.trust.poses import ORIENTATIONS, middle
 
 if TYPE_CHECKING:  # torch loads only when a picture is checked
-    from retrieval.encoding.encoder import FloatImage, FrozenBackbone
+    from retrieval.encoding.encoder import FrozenBackbone
+    from retrieval.imaging.greys import FloatImage
 
-Pooled = npt.NDArray[np.float32]
+Pooled: TypeAlias = npt.NDArray[np.float32]  # (P,), or (n, P) for n pictures
+Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]  # by the names of ARRAYS
 
 SCHEMA = 1
 MANIFEST = "intake.json"
@@ -39,7 +41,7 @@ SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "intake"
 
 KINDS = ("CT", "X-ray")
 # every kind in every pose, in the order of the gate's means
-CLASSES = tuple(
+CLASSES: tuple[tuple[str, str, bool], ...] = tuple(
     (kind, orientation, inverted)
     for kind in KINDS
     for orientation in ORIENTATIONS
@@ -68,8 +70,8 @@ class Finding:
     """What one picture looks like.
 
     kind : "CT", "X-ray", or "" for neither.
-    ct : log odds of CT against X-ray; the others say how far a warning is off, and
-        warn above 0: neither as a share of its limit, the faults in log odds.
+    scores : "CT", log odds of CT against X-ray. The others warn above 0: "neither" as a share
+        of its limit, and each of FAULTS in log odds.
     """
 
     kind: str
@@ -102,11 +104,11 @@ class Finding:
 
 @dataclass(frozen=True, eq=False)
 class Margins:
-    """What the distances of n pictures to all classes say, before any limit.
+    """Margins of n pictures by their distances to all classes, before any limit.
 
-    kind : intp (n,), the nearer kind; nearest : float64 (n,), squared distance to its
-    nearest class; ct : (n,), log odds of CT against X-ray; faults : (n, 3), log odds
-    of each fault against its absence, among classes of the nearer kind.
+    kind : intp (n,), the nearer kind. nearest : float64 (n,), squared distance to its
+    nearest class. ct : (n,), log odds of CT against X-ray. faults : (n, 3), log odds of
+    each fault against its absence, among classes of the nearer kind.
     """
 
     kind: npt.NDArray[np.intp]
@@ -117,10 +119,10 @@ class Margins:
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """Margins beside the gate's limits; every score warns above 0.
+    """Margins relative to the gate's limits; `neither` and `faults` warn above 0.
 
-    kind : intp (n,), the nearer kind even where `neither` warns; neither : (n,);
-    ct : (n,), log odds of CT, which warns of nothing; faults : (n, 3).
+    kind : intp (n,), the nearer kind even if `neither` warns; neither : (n,);
+    ct : (n,), log odds of CT, never a warning; faults : (n, 3).
     """
 
     kind: npt.NDArray[np.intp]
@@ -129,7 +131,7 @@ class Scores:
     faults: Floats
 
     def flags(self) -> npt.NDArray[np.bool_]:
-        """Which faults (n, 3) are warned of; of two orientations the likelier, of neither none."""
+        """Which faults (n, 3) are warned of: one orientation at most, and none of `neither`."""
         found = (self.faults > 0) & (self.neither <= 0)[:, None]
         down, turned = self.faults[:, 1], self.faults[:, 2]
         found[:, 1] &= down >= turned
@@ -139,13 +141,13 @@ class Scores:
 
 @dataclass(frozen=True, eq=False)
 class InputCheck:
-    """What is fitted, over pooled maps of P features.
+    """A fitted gate over pooled maps of P features.
 
-    centre, spread : float32 (P,), to which features are normalised.
+    centre, spread : float32 (P,), by which features are normalised.
     means : float32 (12, P), one for each of CLASSES.
-    basis : float16 (P, r), the first directions of the covariance inside classes.
-    weights : float32 (r + 1,), one over the variance along each, and off all of them.
-    limits : float32 (2, 4), of each kind: the nearest distance, and the three faults.
+    basis : float16 (P, r), the first directions of the covariance within classes.
+    weights : float32 (r + 1,), one over the variance along each, and outside all of them.
+    limits : float32 (2, 4), for each kind: the nearest distance, and the three faults.
     fitted_on : ids of the pictures that it was fitted on.
     """
 
@@ -162,13 +164,38 @@ class InputCheck:
     _loading: Lock = field(default_factory=Lock, repr=False)
 
     @classmethod
+    def of(
+        cls,
+        arrays: Arrays,
+        *,
+        folder: Path = Path(),
+        id: str = "",
+        fitted_on: Iterable[str] = (),
+        about: storage.Json | None = None,
+    ) -> InputCheck:
+        """A gate of arrays named as in ARRAYS; KeyError for a missing one."""
+        return cls(
+            folder=folder,
+            id=id,
+            centre=arrays["centre"],
+            spread=arrays["spread"],
+            means=arrays["means"],
+            basis=arrays["basis"],
+            weights=arrays["weights"],
+            limits=arrays["limits"],
+            fitted_on=frozenset(fitted_on),
+            about=about or {},
+        )
+
+    @classmethod
     def load(cls, folder: Path = SHIPPED) -> InputCheck:
         """Open a gate's folder; the shipped one by default."""
         about = storage.read_manifest(folder, MANIFEST, SCHEMA, ModelError)
         try:
             arrays = _load_arrays(storage.data_file(folder, about, TENSORS))
-            gate = cls(folder, about["id"], **arrays, fitted_on=frozenset(about["fitted_on"]),
-                       about=about)  # fmt: skip
+            gate = cls.of(
+                arrays, folder=folder, id=about["id"], fitted_on=about["fitted_on"], about=about
+            )
             sound = _is_sound(gate)
         except (KeyError, ValueError, TypeError):
             sound = False
@@ -201,14 +228,15 @@ class InputCheck:
     def look(self, pixels: FloatImage) -> Pooled:
         """The pooled maps (P,) by which a picture is judged.
 
-        A picture that looks like neither kind is looked at again without its outer
-        parts, which may be the frame of a viewer; what is more like a scan counts.
+        A picture that looks like neither kind is looked at again without its outer parts,
+        which may be the frame of a viewer; the look that is more like a scan counts.
         """
         whole = self.view.pooled(pixels)
         if self.scores(whole[None]).neither[0] <= 0:
             return whole
         both = np.stack([whole, self.view.pooled(middle(pixels))])
-        return both[self.scores(both).neither.argmin()]
+        nearest: Pooled = both[self.scores(both).neither.argmin()]
+        return nearest
 
     def check_features(self, pooled: Pooled) -> Finding:
         """The same from pooled maps (P,) alone, as `FrozenBackbone.pooled` gives them."""
@@ -235,7 +263,7 @@ class InputCheck:
         )
 
     def distances(self, pooled: Pooled) -> Floats:
-        """Squared distances (n, 12) of pictures to the classes, in units of the spread inside."""
+        """Squared distances (n, 12) of pictures to the classes, in units of their spread."""
         normal = ((pooled - self.centre) / self.spread).astype(np.float64)
         basis, weights = self.basis.astype(np.float64), self.weights.astype(np.float64)
         columns = []
@@ -255,7 +283,8 @@ def margins(distances: Floats) -> Margins:
     own = np.where(kinds == np.array(KINDS)[kind][:, None], distances, np.inf)
 
     def odds(fault: npt.NDArray[np.bool_], right: npt.NDArray[np.bool_]) -> Floats:
-        return (own[:, right].min(axis=1) - own[:, fault].min(axis=1)) / 2
+        gap: Floats = own[:, right].min(axis=1) - own[:, fault].min(axis=1)
+        return gap / 2
 
     upright = orientations == "upright"
     faults = [odds(inverted, ~inverted)]
@@ -268,7 +297,7 @@ def margins(distances: Floats) -> Margins:
     )
 
 
-def write(folder: Path, arrays: Mapping[str, np.ndarray], about: storage.Json) -> InputCheck:
+def write(folder: Path, arrays: Arrays, about: storage.Json) -> InputCheck:
     """Write a gate's arrays, named as in ARRAYS, to a new folder."""
     held = {name: np.ascontiguousarray(arrays[name], kind) for name, kind in ARRAYS.items()}
     about = {"schema": SCHEMA, "id": identity(held), **about}
@@ -276,13 +305,13 @@ def write(folder: Path, arrays: Mapping[str, np.ndarray], about: storage.Json) -
     return InputCheck.load(folder)
 
 
-def identity(arrays: Mapping[str, np.ndarray]) -> str:
+def identity(arrays: Arrays) -> str:
     """A digest of all that decides a finding."""
     content = {name: arrays[name].tobytes().hex() for name in sorted(ARRAYS)}
     return storage.fingerprint([SCHEMA, content])[:ID_LENGTH]
 
 
-def _load_arrays(path: Path) -> dict[str, np.ndarray]:
+def _load_arrays(path: Path) -> Arrays:
     try:
         held = load_file(path)
     except (OSError, SafetensorError):

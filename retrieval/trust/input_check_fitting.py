@@ -1,47 +1,49 @@
-"""Fit the gate of `intake` on genuine scans alone, brought into every pose.
+"""Fit the gate of `input_check` on genuine scans alone, brought into every pose.
 
-No picture of anything else is needed: what lies far from all scans is none. The
-limits come from distances to a gate that did not see the patient. Of each source
-of pictures at most 2 % lie beyond, so that a large one does not decide for a small one.
+It needs no other pictures: whatever lies far from all scans is no scan. The limits
+come from distances to a gate that did not see the patient. At most 2 % of the pictures
+of any one source lie beyond, so that a large source does not decide for a small one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.codes.from_files import Reader
+from retrieval.codes.from_files import PathReader
 from retrieval.codes.model import ID_LENGTH
 from retrieval.data.folder import Case, patient_group, pictures_below, read_folder
 from retrieval.errors import DataError, ModelError, SettingError
+from retrieval.imaging.greys import FloatImage
 from retrieval.statistics.precision import Floats
 from retrieval.storage import Json, require_free
 from retrieval.trust import input_check
-from retrieval.trust.input_check import CLASSES, FAULTS, KINDS, InputCheck
-from retrieval.trust.poses import FloatImage, cut_closely, framed, posed, titled, varied
+from retrieval.trust.input_check import CLASSES, FAULTS, KINDS, Arrays, InputCheck
+from retrieval.trust.poses import cut_closely, framed, posed, titled, varied
 
 MOST = 500  # pictures of one source
 DIRECTIONS = 256
 FLOOR = 0.1  # added to every variance; features have spread 1 over all classes
 BEYOND = 0.02  # share of a source's right pictures beyond the limit of `neither`
-RARE = 0.005  # and beyond that of a fault
+RARE = 0.005  # and beyond the limit of a fault
 MISSED = 0.02  # share of wrong pictures below the upper end of a fault's gap
 FRAMED = 0.35  # share of the variations with bars along some sides
 FOLDS = 5
 LEAST = 20  # pictures of a source
 
-Mask = npt.NDArray[np.bool_]
-Progress = Callable[[int, int], None]
-Posed = tuple[FloatImage, str, bool]
+Mask: TypeAlias = npt.NDArray[np.bool_]
+Progress: TypeAlias = Callable[[int, int], None]  # pictures done, pictures in all
+Posed: TypeAlias = tuple[FloatImage, str, bool]  # pixels, orientation, whether inverted
 
 
 @dataclass(frozen=True)
 class Source:
-    """Pictures of one kind from one place: files, and the patient and label of each or blank."""
+    """Pictures of one kind from one source: files, each with its patient and label, or blank."""
 
     name: str
     kind: str
@@ -68,7 +70,7 @@ class Source:
 
 
 def labelled(root: Path, kind: str, splits: Sequence[str]) -> Source:
-    """The pictures of a folder in these splits; all of them where the folder names no split."""
+    """The pictures of a folder in these splits, or all if the folder names no split."""
     folder = read_folder(root)
     if any(case.split for case in folder.cases):
         folder = folder.split(splits)
@@ -117,7 +119,8 @@ class Rows:
 def in_poses(pixels: FloatImage, random: np.random.Generator) -> Iterator[Posed]:
     """Pixels, orientation and whether inverted: a picture in 10 forms, unchanged first."""
     yield pixels, "upright", False
-    for orientation, inverted in (("upright", False), *(pose for _, *pose in CLASSES[:6])):
+    poses = [(orientation, inverted) for _, orientation, inverted in CLASSES[:6]]
+    for orientation, inverted in [("upright", False), *poses]:
         quarter = int(random.choice([1, 3]))
         changed = posed(varied(pixels, random), orientation, inverted, quarter)
         if random.random() < FRAMED:
@@ -131,7 +134,7 @@ def collect(
     sources: Sequence[Source],
     pooled: Callable[[FloatImage], npt.NDArray[np.float32]],
     *,
-    read: Reader,
+    read: PathReader,
     seed: int = 0,
     progress: Progress = lambda done, total: None,
 ) -> tuple[Rows, list[str]]:
@@ -150,8 +153,8 @@ def collect(
     return Rows(*(np.array(column) for column in zip(*found, strict=True))), sorted(ids)
 
 
-def gaussians(rows: Rows) -> dict[str, np.ndarray]:
-    """The arrays of a gate, all but its limits, that follow from these rows."""
+def gaussians(rows: Rows) -> Arrays:
+    """The arrays of a gate, without its limits, fitted on these rows."""
     pooled = rows.pooled.astype(np.float64)
     centre, spread = pooled.mean(axis=0), pooled.std(axis=0) + 1e-6
     normal = (pooled - centre) / spread
@@ -170,32 +173,28 @@ def gaussians(rows: Rows) -> dict[str, np.ndarray]:
     }
 
 
-def distances(arrays: Mapping[str, np.ndarray], rows: Rows) -> Floats:
+def distances(arrays: Arrays, rows: Rows) -> Floats:
     """Squared distances (n, 12) to the classes of arrays without limits."""
-    return _gate(arrays, np.ones((len(KINDS), 1 + len(FAULTS)))).distances(rows.pooled)
-
-
-def _gate(arrays: Mapping[str, np.ndarray], limits: np.ndarray) -> InputCheck:
-    held = {**arrays, "limits": limits}
-    return InputCheck(Path(), "", **held, fitted_on=frozenset(), about={})
+    unused = np.ones((len(KINDS), 1 + len(FAULTS)))
+    return InputCheck.of({**arrays, "limits": unused}).distances(rows.pooled)
 
 
 def cross_fitted(rows: Rows, folds: int = FOLDS, seed: int = 0) -> Floats:
-    """Squared distances (n, 12), each to classes that the patient had no part in."""
+    """Squared distances (n, 12), each to classes fitted without the patient."""
     names, group = np.unique(rows.groups, return_inverse=True)
     fold = (np.random.default_rng(seed).permutation(len(names)) % folds)[group]
     found = np.empty((len(rows), len(CLASSES)))
     for number in range(folds):
-        apart = fold == number
-        found[apart] = distances(gaussians(rows.take(~apart)), rows.take(apart))
+        held_out = fold == number
+        found[held_out] = distances(gaussians(rows.take(~held_out)), rows.take(held_out))
     return found
 
 
 def limits_of(rows: Rows, cross: Floats) -> npt.NDArray[np.float32]:
-    """Limits (2, 4) of each kind: of the nearest distance, and of the log odds of the faults.
+    """Limits (2, 4) for each kind: of the nearest distance, and of the log odds of the faults.
 
-    A fault's limit lies in the middle of the gap between right and wrong pictures,
-    and where there is none, beyond all but a few of the right ones.
+    A fault's limit lies in the middle of the gap between right and wrong pictures. Without
+    a gap it lies beyond all but a few of the right ones.
     """
     found, right = input_check.margins(cross), rows.right()
     limits = np.empty((len(KINDS), 1 + len(FAULTS)), dtype=np.float32)
@@ -211,7 +210,7 @@ def limits_of(rows: Rows, cross: Floats) -> npt.NDArray[np.float32]:
 
 
 def _beyond(values: Floats, sources: npt.NDArray[np.str_], chosen: Mask, share: float) -> float:
-    """The value that at most this share of any one source's chosen rows exceeds."""
+    """The value that at most this share of the chosen rows of each source exceeds."""
     names = np.unique(sources[chosen])
     return max(float(np.quantile(values[chosen & (sources == n)], 1 - share)) for n in names)
 
@@ -227,7 +226,7 @@ def fit(
     sources: Sequence[Source],
     out: Path,
     *,
-    read: Reader,
+    read: PathReader,
     seed: int = 0,
     progress: Progress = lambda done, total: None,
 ) -> InputCheck:

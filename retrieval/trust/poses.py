@@ -1,24 +1,26 @@
-"""A scan as people may bring it: upright or not, a negative, cropped, framed, of other tone.
+"""Poses of a scan as users may upload it: turned, inverted, cropped, framed, of other tone.
 
-All functions take pixels float32 (H, W) in [0, 1] and return the same kind. Mirror
-images are among the variations and not among the faults: a slice seen from above
-cannot be told from a mirrored one seen from below.
+All functions take pixels float32 (H, W) in [0, 1] and return the same kind. A mirror
+image is a variation and no fault: a slice seen from above cannot be told from a
+mirrored one seen from below.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 from retrieval.imaging import disturbances
-from retrieval.imaging.greys import FloatImage
+from retrieval.imaging.greys import FloatImage, clipped, eight_bit
 
 ORIENTATIONS = ("upright", "upside down", "turned")
-Random = np.random.Generator
+Random: TypeAlias = np.random.Generator
 
 CUT = 0.15  # of a side, at most, in a variation
 FRAME = 0.16
@@ -27,7 +29,7 @@ LIGHT, DARK = 240, 60  # greys of a window and its letters, of 255
 
 @dataclass(frozen=True)
 class Change:
-    """One change that leaves a scan right, and what it does in a sentence."""
+    """One change after which a scan is still right, and what it does in a sentence."""
 
     apply: Callable[[FloatImage], FloatImage]
     description: str
@@ -43,7 +45,7 @@ def posed(pixels: FloatImage, orientation: str, inverted: bool, quarter: int = 1
 
 
 def varied(pixels: FloatImage, random: Random) -> FloatImage:
-    """A random crop, tone, sharpness and grain, each now and then, and often mirrored."""
+    """A random crop, tone, sharpness and grain, each with a chance of 0.4; mirrored with 0.5."""
     for change in (_cropped, _toned, _sharpened_or_softened, _grained):
         if random.random() < 0.4:
             pixels = change(pixels, random)
@@ -60,7 +62,7 @@ def framed(pixels: FloatImage, random: Random) -> FloatImage:
 
 
 def titled(pixels: FloatImage, random: Random) -> FloatImage:
-    """A bar along the top or bottom with boxes in it, as letters and buttons are from afar."""
+    """A bar along the top or bottom with boxes in it, like letters and buttons from afar."""
     height, width = pixels.shape
     bar = np.full((max(8, round(random.uniform(0.05, 0.2) * height)), width), random.random())
     ink, size = random.random(), max(2, round(random.uniform(0.2, 0.6) * len(bar)))
@@ -80,7 +82,7 @@ def cut_closely(pixels: FloatImage, random: Random) -> FloatImage:
 
 
 def middle(pixels: FloatImage) -> FloatImage:
-    """What is left without the outer 12 % of each side, where a viewer's frame may be."""
+    """The picture without the outer 12 % of each side, where a viewer's frame may be."""
     return _cut(pixels, np.full(4, 0.12))
 
 
@@ -88,7 +90,7 @@ def _cropped(pixels: FloatImage, random: Random) -> FloatImage:
     return _cut(pixels, random.uniform(0, CUT, 4) * random.integers(0, 2, 4))
 
 
-def _cut(pixels: FloatImage, shares: np.ndarray) -> FloatImage:
+def _cut(pixels: FloatImage, shares: npt.NDArray[np.float64]) -> FloatImage:
     sides = dict(zip(("top", "bottom", "left", "right"), map(float, shares), strict=True))
     return disturbances.crop(pixels, **sides)
 
@@ -101,17 +103,17 @@ def _toned(pixels: FloatImage, random: Random) -> FloatImage:
 
 
 def _sharpened_or_softened(pixels: FloatImage, random: Random) -> FloatImage:
-    """Blurred, or with its edges raised; the width goes with the side, as the network sees it."""
+    """Blurred or sharpened, by a width relative to the shorter side."""
     width = random.uniform(0.5, 1.5) * max(min(pixels.shape) / 256, 0.5)
-    soft = ndimage.gaussian_filter(pixels, width)
+    soft: FloatImage = ndimage.gaussian_filter(pixels, width)
     if random.random() < 0.5:
         return soft
-    return np.clip(pixels + random.uniform(0.3, 1.5) * (pixels - soft), 0, 1).astype(np.float32)
+    return clipped(pixels + random.uniform(0.3, 1.5) * (pixels - soft))
 
 
 def _grained(pixels: FloatImage, random: Random) -> FloatImage:
     grain = random.normal(scale=random.uniform(0, 0.05), size=pixels.shape)
-    return np.clip(pixels + grain, 0, 1).astype(np.float32)
+    return clipped(pixels + grain)
 
 
 def _bars(pixels: FloatImage, grey: float, share: float = 0.08) -> FloatImage:
@@ -126,7 +128,7 @@ def screenshot(pixels: FloatImage) -> FloatImage:
     window = Image.new("L", (width + 2 * side, height + above + side), LIGHT)
     font = ImageFont.load_default(above / 2)
     ImageDraw.Draw(window).text((side, above / 5), "Viewer  Series 3  41/96", DARK, font=font)
-    shot = np.asarray(window, dtype=np.float32) / 255
+    shot = eight_bit(np.asarray(window))
     shot[above : above + height, side : side + width] = pixels
     return shot
 

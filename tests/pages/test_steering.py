@@ -59,7 +59,7 @@ def test_examples_move_the_list_and_undo_moves_it_back():
     key = f"examples-{asked(app).digest[:16]}-{archive.id}"
     app.session_state[key] = (Examples((far,)),)
     app.run()
-    code = code_of(space.moved(space.margins[own], Examples((far,))))
+    code = code_of(space.relevance_feedback(space.margins[own], Examples((far,))))
     wanted = search(archive, code, entry.sha256).hits(10)
     assert rows(app) == [(hit.rank, hit.distance) for hit in wanted.hits] != before
     assert any("Refined by 1 example" in text for text in texts(app))

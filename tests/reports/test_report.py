@@ -6,7 +6,7 @@ import pytest
 
 from retrieval.errors import EvaluationError
 from retrieval.evaluation.results import read_result
-from retrieval.reports import report, tables
+from retrieval.reports import report, stored_tables, tables
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -37,7 +37,9 @@ def test_the_table_shows_the_figures_of_the_files():
     result = read_result("covid-ct-official")
     figure = result["at_k"]["10"]["precision"]
     row = next(
-        line for line in tables.results_table().splitlines() if line.startswith("| `ct` on COVID")
+        line
+        for line in stored_tables.results_table().splitlines()
+        if line.startswith("| `ct` on COVID")
     )
     assert f"{figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]" in row
     assert f"{result['queries']} against {result['archive']['count']}" in row

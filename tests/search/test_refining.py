@@ -20,13 +20,13 @@ def space(archive, model):
 
 def test_without_examples_the_code_is_the_querys_own(archive, space):
     for row in range(len(archive)):
-        code = code_of(space.moved(space.margins[row], Examples()))
+        code = code_of(space.relevance_feedback(space.margins[row], Examples()))
         np.testing.assert_array_equal(code[0], archive.codes[row])
 
 
 def test_the_move_is_the_rule_written_as_loops(space):
     examples = Examples((1, 4), (7,))
-    found = space.moved(space.margins[0], examples, towards=0.8, away=0.3)
+    found = space.relevance_feedback(space.margins[0], examples, beta=0.8, gamma=0.3)
     for bit in range(space.margins.shape[1]):
         more = (space.margins[1, bit] + space.margins[4, bit]) / 2
         wanted = space.margins[0, bit] + 0.8 * more - 0.3 * space.margins[7, bit]
@@ -34,7 +34,7 @@ def test_the_move_is_the_rule_written_as_loops(space):
 
 
 def test_moving_far_ends_at_the_example(archive, space):
-    code = code_of(space.moved(space.margins[0], Examples((5,)), towards=1e6))
+    code = code_of(space.relevance_feedback(space.margins[0], Examples((5,)), beta=1e6))
     assert hamming.distances(archive.codes[[5]], code)[0, 0] == 0
 
 

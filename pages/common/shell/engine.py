@@ -137,7 +137,7 @@ def search_stored(
 def _ranked(query: Query, archive: Archive, examples: Examples) -> tuple[Query, RankedArchive]:
     if len(examples):
         known = space(archive)
-        code = code_of(known.moved(known.of_query(query.features), examples))
+        code = code_of(known.relevance_feedback(known.of_query(query.features), examples))
         query = replace(query, code=code, examples=examples)
     distances = _distances(query.code.tobytes().hex(), archive.state, query.code, archive)
     sha256 = "" if query.region else query.sha256  # a part is not the picture it was cut from

@@ -6,7 +6,7 @@ import numpy as np
 
 from .anatomy import RIB_LAYER, SIDES, Anatomy
 from .regions import cage_distance
-from .shapes import Field, Grid, Tube, tube_distance
+from .shapes import Field, Grid, Tube, clipped, tube_distance
 
 DISC_SPACING = 25.0
 DISC_HEIGHT = 5.0
@@ -66,7 +66,7 @@ def disc_share(chest: Anatomy, grid: Grid) -> Field:
     """Where along the spine discs replace bone, 0 to 1."""
     phase = (grid.z[:, None, None] - chest.rib_phase) / DISC_SPACING
     gap = np.abs(phase - np.round(phase)) * DISC_SPACING
-    return np.clip(0.5 * DISC_HEIGHT + 0.5 - gap, 0, 1)
+    return clipped(0.5 * DISC_HEIGHT + 0.5 - gap)
 
 
 def _arch(grid: Grid, spine_y: float) -> Field:

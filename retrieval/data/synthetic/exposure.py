@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from .anatomy import Anatomy
 from .noise import quantum_grain
-from .shapes import Field
+from .shapes import Field, grey
 from .xray import Attenuation, XrayPatient
 
 ROWS, COLUMNS = 320, 288
@@ -65,7 +65,8 @@ def _project(chest: Anatomy, loss: Attenuation, exposure: Exposure) -> Field:
     z = z + exposure.breath * np.maximum(z - 0.3 * chest.lung_height, 0)
     step = float(loss.grid.x[1] - loss.grid.x[0])
     where = [(z - loss.grid.z[0]) / step, (x - loss.grid.x[0]) / step]
-    return ndimage.map_coordinates(loss.depth, where, order=1, mode="nearest").astype(np.float32)
+    depth = ndimage.map_coordinates(loss.depth, where, order=1, mode="nearest")
+    return np.asarray(depth, dtype=np.float32)
 
 
 def _tone(depth: Field, exposure: Exposure) -> NDArray[np.uint8]:
@@ -77,4 +78,4 @@ def _tone(depth: Field, exposure: Exposure) -> NDArray[np.uint8]:
     share = (detail - low) / (high - low) * exposure.contrast + exposure.brightness
     bent = 1 / (1 + np.exp(-3.6 * (share - 0.45)))
     black = 1 / (1 + np.exp(3.6 * (0.45 + 0.22)))
-    return np.round(np.clip((bent - black) / (0.93 - black), 0, 1) * 255).astype(np.uint8)
+    return grey((bent - black) / (0.93 - black))

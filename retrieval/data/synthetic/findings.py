@@ -7,7 +7,7 @@ import numpy as np
 
 from .anatomy import LEFT, RIGHT, SIDES, Anatomy
 from .noise import Waves
-from .shapes import Field, Grid, Point, ellipsoid_distance, smooth_overlap
+from .shapes import Field, Grid, Point, clipped, ellipsoid_distance, smooth_overlap
 from .vessels import lung_points
 
 
@@ -21,9 +21,9 @@ class Finding(StrEnum):
 
 @dataclass(frozen=True)
 class Patch:
-    """One diseased region: an ellipsoid in mm on one side, `filled` the share of air it takes.
+    """One diseased region: an ellipsoid in mm on one side; `filled` is the share of air it takes.
 
-    `lobe` is 1 behind the oblique fissure, -1 before it, and 0 where the fissure is no bound.
+    `lobe` is 1 behind the oblique fissure, -1 before it, and 0 if the fissure does not bound it.
     """
 
     centre: Point
@@ -71,14 +71,14 @@ class Disease:
             return filled
         border = self.raggedness * (self.border.on(grid) + 0.4 * self.mottle.on(grid))
         for patch in patches:
-            region = ellipsoid_distance(grid, patch.centre, patch.radii) + border
+            region: Field = ellipsoid_distance(grid, patch.centre, patch.radii) + border
             if patch.lobe:
                 outside = -patch.lobe * fissure_distance(chest, grid, side)
                 region = smooth_overlap(region, outside + self.edge / 2, 3)
             share = _smoothstep(0.5 - region / self.edge) * patch.filled
             filled = np.maximum(filled, share)
         texture = 1 + self.unevenness * self.mottle.on(grid)
-        return np.clip(filled * texture, 0, 1) * (lung < 2)
+        return clipped(filled * texture) * (lung < 2)
 
 
 def fissure_distance(chest: Anatomy, grid: Grid, side: int) -> Field:
@@ -86,7 +86,8 @@ def fissure_distance(chest: Anatomy, grid: Grid, side: int) -> Field:
     z, y, x = grid.mesh()
     bend = 9 * np.cos((np.abs(x) - 70) / 26) + (4 if side == RIGHT else 0)
     plane = y - chest.half_depth * (0.78 - 1.45 * (z / chest.lung_height - 0.18)) - bend
-    return plane * 0.75
+    distance: Field = plane * 0.75
+    return distance
 
 
 def _hazy_patches(
@@ -112,7 +113,7 @@ def _dense_patches(
     patches = []
     for side in sides:
         choice = _candidates(rng, chest, side, levels, outer=False)[:4]
-        # Next to the fissure a region would be cut to a sliver; take the centre farthest off.
+        # The fissure would cut a region beside it to a sliver, so take the farthest centre.
         behind = [_behind_fissure(chest, centre, side) for centre in choice]
         best = int(np.argmax(np.abs(behind)))
         lobe = 1 if behind[best] > 0 else -1
@@ -146,5 +147,5 @@ def _behind_fissure(chest: Anatomy, point: Point, side: int) -> float:
 
 
 def _smoothstep(share: Field) -> Field:
-    clipped = np.clip(share, 0, 1)
-    return clipped * clipped * (3 - 2 * clipped)
+    unit = clipped(share)
+    return unit * unit * (3 - 2 * unit)

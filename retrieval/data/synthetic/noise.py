@@ -35,18 +35,19 @@ class Waves:
         # The real part of a complex product, as one real product of twice the length.
         left = np.concatenate([plane.real, -plane.imag], axis=2)
         right = np.concatenate([along[0].real, along[0].imag], axis=1)
-        return (left @ right.T) * np.float32(np.sqrt(2 / len(self.phases)))
+        texture: Field = (left @ right.T) * np.float32(np.sqrt(2 / len(self.phases)))
+        return texture
 
 
 def kernel_grain(rng: np.random.Generator, shape: tuple[int, int], sharpness: float) -> Field:
     """CT grain of unit deviation: mid frequencies lifted, as a reconstruction kernel does."""
     white = rng.normal(size=shape)
     grain = ndimage.gaussian_filter(white, 0.75) - sharpness * ndimage.gaussian_filter(white, 1.8)
-    return (grain / grain.std()).astype(np.float32)
+    return np.asarray(grain / grain.std(), dtype=np.float32)
 
 
 def quantum_grain(rng: np.random.Generator, signal: Field, photons: float) -> Field:
     """A transmitted signal (0 to 1) counted with `photons` per pixel at full exposure."""
     white = ndimage.gaussian_filter(rng.normal(size=signal.shape), 0.6) * 2.1
     deviation = np.sqrt(np.maximum(signal, 1e-4) / photons)
-    return np.maximum(signal + deviation * white, 1e-4).astype(np.float32)
+    return np.asarray(np.maximum(signal + deviation * white, 1e-4), dtype=np.float32)

@@ -106,7 +106,7 @@ def body_distance(chest: Anatomy, grid: Grid, muscle: Field) -> Field:
     """The signed distance in mm to the skin."""
     _, y, x = grid.mesh()
     sag = 0.55 + 0.45 * np.clip((np.abs(x) - 30) / 80, 0, 1) + 0.25 * np.clip(-y / 80, 0, 1)
-    body = muscle - chest.fat * sag
+    body: Field = muscle - chest.fat * sag
     if chest.breast > 0:
         for side in SIDES:
             centre = chest.place(side * 84, -84 - chest.fat, 0.56)

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +24,12 @@ COLUMNS = ("file", "label", "patient_id", "split", "source")
 SAMPLE_SEED = 20
 _SHARES = (("train", 0.60), ("val", 0.15), ("test", 0.25))
 
-Picture = NDArray[np.uint8]
+Picture: TypeAlias = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How one modality is sampled: patients, pictures of each in turn, and who draws them."""
+    """How one modality is sampled: patients, pictures of each in turn, and what draws them."""
 
     patients: int
     pictures: tuple[int, ...]
@@ -86,7 +87,7 @@ def write_sample(
 
 
 def plan_cases(modality: str, seed: int, patients: int) -> list[Case]:
-    """Who is in the sample: labels and splits dealt evenly, in an order drawn by lot."""
+    """The patients of the sample: labels and splits dealt evenly, in a random order."""
     rng = np.random.Generator(np.random.PCG64([seed, patients]))
     numbers = rng.permutation(patients)
     findings = list(Finding)

@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from .anatomy import Anatomy
 from .noise import kernel_grain
-from .shapes import Field
+from .shapes import Field, grey
 
 PADDING = -2000.0
 
@@ -51,10 +51,9 @@ def acquire(canvas: Field, scanner: Scanner, rng: np.random.Generator) -> Field:
     if scanner.circular:
         steps = (np.arange(pixels) + 0.5) / pixels * 2 - 1
         grainy[np.hypot(steps[:, None], steps[None, :]) > 1] = PADDING
-    return grainy.astype(np.float32)
+    return np.asarray(grainy, dtype=np.float32)
 
 
 def window(hounsfield: Field, level: float, width: float) -> NDArray[np.uint8]:
     """HU to 8 bit grey, black at and below level - width/2, white at and above level + width/2."""
-    share = (hounsfield - (level - width / 2)) / width
-    return np.round(np.clip(share, 0, 1) * 255).astype(np.uint8)
+    return grey((hounsfield - (level - width / 2)) / width)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from retrieval.errors import DataError
 
@@ -35,7 +35,7 @@ class SeriesPlan:
         """The distance between neighbouring slices in mm."""
         return self.heights[1] - self.heights[0] if len(self.heights) > 1 else 5.0
 
-    def uid(self, *parts: str) -> str:
+    def uid(self, *parts: str) -> UID:
         """A UID under pydicom's own root, always the same for the same parts."""
         return generate_uid(entropy_srcs=[self.name, *parts])
 
@@ -136,7 +136,7 @@ def _picture(dataset: Dataset, stored: NDArray[np.int16]) -> None:
     dataset.RescaleIntercept = INTERCEPT
     dataset.RescaleSlope = 1
     dataset.RescaleType = "HU"
-    # A brain window: whoever trusts the header sees no lung at all.
+    # A brain window: a program that trusts the header shows no lung at all.
     dataset.WindowCenter = 40
     dataset.WindowWidth = 80
     dataset.PixelData = stored.tobytes()

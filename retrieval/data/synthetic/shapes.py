@@ -6,12 +6,13 @@ signed distance is negative inside a shape.
 """
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-Field = NDArray[np.float32]
-Point = tuple[float, float, float]
+Field: TypeAlias = NDArray[np.floating]  # float32 on a Grid, float64 for float64 positions
+Point: TypeAlias = tuple[float, float, float]  # x, y, z in mm
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,8 @@ def tube_distance(grid: Grid, tube: Tube) -> Field:
     along = np.clip(along, 0, 1)
     gap = (x - ax - along * dx) ** 2 + (y - ay - along * dy) ** 2 + (z - az - along * dz) ** 2
     radius = tube.start_radius + along * (tube.end_radius - tube.start_radius)
-    return np.sqrt(gap) - radius
+    distance: Field = np.sqrt(gap) - radius
+    return distance
 
 
 def ellipsoid_distance(grid: Grid, centre: Point, radii: Point) -> Field:
@@ -79,7 +81,8 @@ def ellipsoid_distance(grid: Grid, centre: Point, radii: Point) -> Field:
     rx, ry, rz = radii
     level = np.sqrt((dx / rx) ** 2 + (dy / ry) ** 2 + (dz / rz) ** 2)
     slope = np.sqrt((dx / rx**2) ** 2 + (dy / ry**2) ** 2 + (dz / rz**2) ** 2)
-    return level * (level - 1) / np.maximum(slope, 1e-6)
+    distance: Field = level * (level - 1) / np.maximum(slope, 1e-6)
+    return distance
 
 
 def smooth_union(first: Field, second: Field, blend: float) -> Field:
@@ -105,7 +108,18 @@ def tubes_distance(grid: Grid, tubes: tuple[Tube, ...], blend: float) -> Field:
 
 def coverage(distance: Field, softness: float) -> Field:
     """The share of each sample inside a shape, 0 to 1, for an edge `softness` mm wide."""
-    return np.clip(0.5 - distance / softness, 0, 1)
+    return clipped(0.5 - distance / softness)
+
+
+def clipped(values: Field) -> Field:
+    """Values cut to [0, 1], of the same type."""
+    unit: Field = np.clip(values, 0, 1)
+    return unit
+
+
+def grey(values: Field) -> NDArray[np.uint8]:
+    """Values as 8-bit grey: 0 and below black, 1 and above white."""
+    return np.round(clipped(values) * 255).astype(np.uint8)
 
 
 def paint(canvas: Field, share: Field, value: float | Field) -> None:

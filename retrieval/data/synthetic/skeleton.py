@@ -1,6 +1,7 @@
 """The bones as a frontal X-ray sees them: thickness maps in mm of compact bone."""
 
 from itertools import pairwise
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,9 +10,9 @@ from scipy import ndimage
 from .anatomy import RIB_LAYER, SIDES, Anatomy
 from .bones import DISC_SPACING, rib_fall
 from .regions import cage_level
-from .shapes import Field, Grid, Tube, coverage, tube_distance
+from .shapes import Field, Grid, Point, Tube, coverage, tube_distance
 
-Course = list[tuple[float, float, float]]
+Course: TypeAlias = list[Point]
 
 
 def frontal_bones(chest: Anatomy, grid: Grid) -> Field:
@@ -23,7 +24,8 @@ def frontal_bones(chest: Anatomy, grid: Grid) -> Field:
         bone += collar_bone(chest, grid, side)
         bone += shoulder_blade(chest, grid, side)
         bone += upper_arm(chest, grid, side)
-    return ndimage.gaussian_filter(bone, 0.6)
+    smooth: Field = ndimage.gaussian_filter(bone, 0.6)
+    return smooth
 
 
 def rib(chest: Anatomy, grid: Grid, number: int, side: int) -> Field:
@@ -68,14 +70,15 @@ def wall_chord(offset: Field, radius: float, cortex: float) -> Field:
     """The path in mm through the wall of a tube, at `offset` mm from its axis, marrow a quarter."""
     outer = np.sqrt(np.maximum(radius**2 - offset**2, 0))
     inner = np.sqrt(np.maximum((radius - cortex) ** 2 - offset**2, 0))
-    return 2 * (outer - 0.75 * inner)
+    chord: Field = 2 * (outer - 0.75 * inner)
+    return chord
 
 
 def collar_bone(chest: Anatomy, grid: Grid, side: int) -> Field:
     """The clavicle: a shallow S from the breastbone up to the shoulder."""
-    stations = [(13, 0.175), (26, 0.165), (50, 0.145), (80, 0.105), (110, 0.075), (150, 0.065)]
+    stations, levels = (13, 26, 50, 80, 110, 150), (0.175, 0.165, 0.145, 0.105, 0.075, 0.065)
     across = np.linspace(13, 150, 24)
-    level = np.interp(across, *zip(*stations, strict=True))
+    level = np.interp(across, stations, levels)
     path = [chest.place(side * float(x), 0, float(u)) for x, u in zip(across, level, strict=True)]
     return shell(grid, path, 5.8, 1.5)
 
@@ -116,10 +119,11 @@ def spine(chest: Anatomy, grid: Grid) -> Field:
     spinous = np.hypot(x / 2.8, (within - 19) / 4.5)
     bone += 2.4 * np.clip(1.3 - spinous, 0, 0.7)
     # The bones of the neck are smaller than those of the chest.
-    return (bone * np.clip(0.9 + 2.2 * z / chest.lung_height, 0.4, 1)).astype(np.float32)
+    scale = np.clip(0.9 + 2.2 * z / chest.lung_height, 0.4, 1)
+    return np.asarray(bone * scale, dtype=np.float32)
 
 
-def _triangle(grid: Grid, *corners: tuple[float, float, float]) -> Field:
+def _triangle(grid: Grid, *corners: Point) -> Field:
     """The signed distance in mm to a triangle given by corners (x, y, z), y ignored."""
     x, z = grid.x[None, :], grid.z[:, None]
     distance = np.full((len(grid.z), len(grid.x)), -1e3, np.float32)

@@ -1,6 +1,7 @@
 """Volume-filling trees: the arteries, veins and small airways of one lung."""
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from .organs import hilum
 from .regions import lung_distance, mediastinum_distance
 from .shapes import Grid, Point, Tube
 
-Points = NDArray[np.float64]
+Points: TypeAlias = NDArray[np.float64]
 
 _TWIG = 0.62
 _BRANCHING = 0.36

@@ -93,7 +93,7 @@ def soft_tissue(chest: Anatomy, grid: Grid) -> Field:
         chord = _chord(tube_distance(grid, tube)[:, 0, :], tube.start_radius)
         body = -smooth_union(-body, -chord, 30)
     body = np.maximum(body - 7.5, 0) + breasts(chest, grid)
-    return ndimage.gaussian_filter(body, 3.0).astype(np.float32)
+    return np.asarray(ndimage.gaussian_filter(body, 3.0), dtype=np.float32)
 
 
 def _slab(x: Field, half_width: Field, depth: Field) -> Field:
@@ -139,7 +139,8 @@ def stomach_bubble(chest: Anatomy, grid: Grid) -> Field:
     radii = (27.0, 17.0)
     level = np.hypot((grid.x[None, :] - x) / radii[0], (grid.z[:, None] - z) / radii[1])
     above_fluid = np.clip((z + 7 - grid.z[:, None]) / 2.5, 0, 1)
-    return 38 * np.sqrt(np.maximum(1 - level**2, 0)) * above_fluid
+    air: Field = 38 * np.sqrt(np.maximum(1 - level**2, 0)) * above_fluid
+    return air
 
 
 def _arms(chest: Anatomy) -> tuple[Tube, ...]:
@@ -188,4 +189,5 @@ def _resampled(coarse: Field, source: Grid, target: Grid) -> Field:
         (z - source.z[0]) / (source.z[1] - source.z[0]),
         (x - source.x[0]) / (source.x[1] - source.x[0]),
     ]
-    return ndimage.map_coordinates(coarse, where, order=1, mode="constant").astype(np.float32)
+    values = ndimage.map_coordinates(coarse, where, order=1, mode="constant")
+    return np.asarray(values, dtype=np.float32)

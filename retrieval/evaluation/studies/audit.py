@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.archives.archive import Archive
-from retrieval.codes.from_files import Progress, Reader
+from retrieval.codes.from_files import PathReader, Progress
 from retrieval.codes.hamming import rank
 from retrieval.codes.hashing import Codes, Features
 from retrieval.codes.model import Model
@@ -102,7 +102,7 @@ def audit(
     changes: Mapping[str, Disturbance],
     *,
     bits: int | None = None,
-    read: Reader = decode.read,
+    read: PathReader = decode.read,
     progress: Progress | None = None,
 ) -> Audit:
     """Ask the archive with a folder's pictures as they are and under each change.
@@ -139,7 +139,7 @@ def encode_changed(
     folder: Folder,
     model: Model,
     changes: Mapping[str, Disturbance],
-    read: Reader,
+    read: PathReader,
     progress: Progress | None = None,
 ) -> dict[str, Features]:
     """Features (n, F) of a folder's pictures under each change; one scan is in memory at a time."""
@@ -157,7 +157,8 @@ def overlap_at(gallery: Codes, one: Codes, other: Codes, k: int = DEPTH) -> Floa
     """Share of the first k cases of each of `one` that are among those of `other`; (queries,)."""
     first, second = rank(gallery, one, k).positions, rank(gallery, other, k).positions
     shared = (first[:, :, None] == second[:, None, :]).any(axis=2)
-    return shared.mean(axis=1)
+    share: Floats = shared.mean(axis=1)
+    return share
 
 
 def _effect(

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from retrieval.archives.archive import Archive
 from retrieval.codes import from_files, hashing
-from retrieval.codes.from_files import Progress, Reader
+from retrieval.codes.from_files import PathReader, Progress
 from retrieval.codes.model import CRITERIA, Model
 from retrieval.codes.selection import MRMRSelector
 from retrieval.data.folder import Folder
@@ -47,7 +47,7 @@ def sample_of_archive(archive: Archive, model: Model) -> Sample:
 
 
 def sample_of_folder(
-    folder: Folder, model: Model, *, read: Reader, progress: Progress | None = None
+    folder: Folder, model: Model, *, read: PathReader, progress: Progress | None = None
 ) -> Sample:
     """Encode the pictures of a folder; EvaluationError if the model lacks some features."""
     in_order = _all_columns(model.columns, model)

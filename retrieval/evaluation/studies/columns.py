@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -60,7 +60,7 @@ class Trial:
         euclidean = euclidean_distances(*(values[:, columns] for values in self._standardised))
         return dict(zip(FLOATS, map(self._figures, (cosine, euclidean)), strict=True))
 
-    def _figures(self, distances: Iterator[npt.NDArray[np.generic]]) -> Floats:
+    def _figures(self, distances: Iterable[npt.NDArray[np.generic]]) -> Floats:
         rows = zip(distances, self.relevant, strict=True)
         return np.stack([_query_figures(distance, relevant) for distance, relevant in rows])
 
@@ -90,4 +90,5 @@ def euclidean_distances(gallery: Floats, queries: Floats) -> Iterator[Floats]:
 
 def _unit(rows: Floats) -> Floats:
     length = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
+    unit: Floats = np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
+    return unit

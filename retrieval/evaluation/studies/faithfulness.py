@@ -26,7 +26,7 @@ from PIL import Image
 
 from retrieval.archives.archive import Archive
 from retrieval.codes import hamming
-from retrieval.codes.from_files import Progress, Reader, read_one
+from retrieval.codes.from_files import PathReader, Progress, read_one
 from retrieval.codes.hashing import Features
 from retrieval.codes.model import Model
 from retrieval.data.folder import Folder, patient_group
@@ -68,7 +68,7 @@ class Faithfulness:
     def gained(self, name: str, target: str, control: str) -> Floats:
         """By how much (n,) a map's area is better than that of a control; above 0 is faster."""
         areas = self._curves(name, target).mean(axis=2)
-        gain = areas[:, 1 + CONTROLS.index(control)] - areas[:, 0]
+        gain: Floats = areas[:, 1 + CONTROLS.index(control)] - areas[:, 0]
         return gain if target == "deletion" else -gain
 
     def json(self) -> Json:
@@ -89,7 +89,8 @@ class Faithfulness:
         return found
 
     def _curves(self, name: str, target: str) -> Floats:
-        return getattr(self, target)[:, list(MAPS).index(name)]
+        curves: Floats = getattr(self, target)[:, list(MAPS).index(name)]
+        return curves
 
     def _beside_controls(self, name: str, target: str) -> Json:
         curves = self._curves(name, target).mean(axis=0)
@@ -113,7 +114,7 @@ def measure(
     *,
     pairs: int,
     seed: int = 0,
-    read: Reader,
+    read: PathReader,
     progress: Progress | None = None,
 ) -> Faithfulness:
     """Ask with `pairs` pictures of a folder drawn at random; EvaluationError if there is none."""
@@ -178,7 +179,9 @@ def curves_of_pair(
     full, gone = kept(fitted), kept(empty)
 
     def mean_curve(orders: Sequence[Order], start: FloatImage, end: FloatImage) -> Floats:
-        return np.mean([curve(order, start, end, kept) for order in orders], axis=0)
+        curves = np.stack([curve(order, start, end, kept) for order in orders])
+        mean: Floats = curves.mean(axis=0)
+        return mean
 
     found = np.empty((len(TARGETS), len(MAPS), 1 + len(CONTROLS), STEPS + 1))
     for target, (start, end, first, last) in zip(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.codes.from_files import Reader
+from retrieval.codes.from_files import PathReader
 from retrieval.codes.model import ID_LENGTH
 from retrieval.data.folder import patient_group
 from retrieval.errors import EvaluationError
@@ -50,7 +50,7 @@ class Sample:
         return len(self.patients)
 
 
-def sample(source: Source, gate: InputCheck, *, read: Reader, progress: Progress) -> Sample:
+def sample(source: Source, gate: InputCheck, *, read: PathReader, progress: Progress) -> Sample:
     """A source's pictures as they are, and where it has a kind, wrong and changed.
 
     Those that the gate was fitted on are left out.

@@ -19,7 +19,7 @@ from retrieval.codes.model import Model
 from retrieval.errors import EvaluationError
 from retrieval.evaluation import protocols
 from retrieval.evaluation.cases import Cases, cases_of_archive
-from retrieval.search.refining import AWAY, TOWARDS, Examples, Space, code_of
+from retrieval.search.refining import BETA, GAMMA, Examples, Space, code_of
 from retrieval.statistics.intervals import bootstrap_interval, figure
 from retrieval.statistics.precision import Floats, expected_hits, tie_groups
 from retrieval.storage import Json
@@ -53,8 +53,8 @@ class Refinement:
             "queries": len(self.before),
             "skipped": self.skipped,
             "queries_seen_in_training": self.seen,
-            "towards": TOWARDS,
-            "away": AWAY,
+            "towards": BETA,
+            "away": GAMMA,
             "before": figure(before),
             "after": figure(after),
             "gain": figure(gain),
@@ -108,11 +108,12 @@ def _one(
     liked = int(order[relevant[order].argmax()])
     disliked = int(order[(~relevant[order]).argmax()])
     examples = Examples((int(allowed[liked]),), (int(allowed[disliked]),))
-    code = code_of(space.moved(space.margins[row], examples))
+    code = code_of(space.relevance_feedback(space.margins[row], examples))
     second = hamming.distances(cases.codes[allowed], code)[0]
     rest = np.ones(len(allowed), dtype=bool)
     rest[[liked, disliked]] = False
-    return tuple(_precision(distances[rest], relevant[rest]) for distances in (first, second))
+    before, after = (_precision(found[rest], relevant[rest]) for found in (first, second))
+    return before, after
 
 
 def _precision(distances: npt.NDArray[np.int32], relevant: npt.NDArray[np.bool_]) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.archives.archive import Archive
-from retrieval.codes.from_files import Progress, Reader, read_one
+from retrieval.codes.from_files import PathReader, Progress, read_one
 from retrieval.codes.model import ID_LENGTH, Model
 from retrieval.data.folder import Case, Folder
 from retrieval.errors import DataError, SearchError
@@ -73,7 +73,7 @@ def measure(
     folder: Folder,
     boxes: Mapping[str, Region],
     *,
-    read: Reader,
+    read: PathReader,
     progress: Progress | None = None,
 ) -> RegionStudy:
     """Ask the archive's other splits with each boxed picture, whole and as its region."""

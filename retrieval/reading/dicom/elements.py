@@ -5,7 +5,7 @@ of the series' identifier only checksums leave `places`.
 """
 
 from pydicom import Dataset
-from pydicom.datadict import DicomDictionary, dictionary_description, tag_for_keyword
+from pydicom.datadict import dictionary_description, keyword_dict
 from pydicom.multival import MultiValue
 
 from retrieval.errors import UnreadableScan
@@ -23,10 +23,10 @@ BESIDE_PIXELS = (
     "ExtendedOffsetTable",
     "ExtendedOffsetTableLengths",
 )
-# Group 0028 describes the pixels, and nobody.
-ELEMENTS = [tag for tag in DicomDictionary if tag >> 16 == 0x0028]
-ELEMENTS += [tag_for_keyword(keyword) for keyword in (*BESIDE_PIXELS, *PIXELS)]
-# What `describe` parses; of the series' identifier only a checksum leaves it.
+# Group 0028 describes the pixels and no person.
+ELEMENTS = [tag for tag in keyword_dict.values() if tag >> 16 == 0x0028]
+ELEMENTS += [keyword_dict[keyword] for keyword in (*BESIDE_PIXELS, *PIXELS)]
+# What `describe` parses.
 PLACING = (
     "Modality",
     "SeriesInstanceUID",
@@ -38,12 +38,12 @@ PLACING = (
 )
 IDENTIFYING = "PatientID"  # what `patient_of` parses
 MODALITIES = {"CT": "CT", "CR": "X-ray", "DX": "X-ray", "RG": "X-ray"}
-# What pydicom raises on an element whose value is of a wrong kind.
+# What pydicom raises on an element with a value of the wrong type.
 MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 def whole(dataset: Dataset, keyword: str, default: int | None = None) -> int:
-    """The whole number of an element; without `default` it has to be there."""
+    """The integer of an element, or `default` if missing; UnreadableScan without both."""
     try:
         value = dataset.get(keyword)
         return int(default if value is None and default is not None else value)
@@ -55,7 +55,7 @@ def whole(dataset: Dataset, keyword: str, default: int | None = None) -> int:
 
 
 def numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:
-    """The numbers of an element, none where it is missing or empty."""
+    """The numbers of an element; empty if it is missing or empty."""
     value = dataset.get(keyword)
     if value is None or value == "":
         return ()
@@ -63,7 +63,7 @@ def numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:
 
 
 def lenient(dataset: Dataset, keyword: str) -> tuple[float, ...]:
-    """The numbers of an element, none where it is malformed too."""
+    """The numbers of an element; empty if it is missing or malformed."""
     try:
         return numbers(dataset, keyword)
     except MALFORMED:
@@ -71,7 +71,7 @@ def lenient(dataset: Dataset, keyword: str) -> tuple[float, ...]:
 
 
 def strings(dataset: Dataset, keyword: str) -> list[str]:
-    """The texts of an element, none where it is missing or malformed."""
+    """The texts of an element; empty if it is missing or malformed."""
     try:
         value = dataset.get(keyword) or ()
         return [str(each) for each in ((value,) if isinstance(value, str) else value)]
@@ -80,5 +80,5 @@ def strings(dataset: Dataset, keyword: str) -> list[str]:
 
 
 def text(dataset: Dataset, keyword: str) -> str:
-    """The text of an element in capitals, empty where it is missing."""
+    """The text of an element in capitals; empty if it is missing."""
     return str(dataset.get(keyword) or "").strip().upper()

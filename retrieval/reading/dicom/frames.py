@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 from pydicom import Dataset, dcmread, uid
 from pydicom.filereader import read_dataset, read_preamble
-from pydicom.pixels import get_decoder
+from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.utils import as_pixel_options
 
 from retrieval.errors import ScanError, ScanTooLarge, UnreadableScan, UnsupportedScan
@@ -23,9 +23,9 @@ NATIVE = (
     uid.ExplicitVRBigEndian,
     uid.DeflatedExplicitVRLittleEndian,
 )
-# One decoder for each transfer syntax and never a second try: decoders differ by
-# some grey levels in lossy JPEG, and by half the scale where a JPEG 2000 stream and
-# its header disagree on the sign.
+# Each transfer syntax has one decoder and no fallback: decoders differ by some grey
+# levels in lossy JPEG, and by half the scale where a JPEG 2000 stream and its header
+# disagree on the sign.
 DECODERS = {
     uid.JPEGBaseline8Bit: "pillow",
     uid.JPEGExtended12Bit: "pillow",
@@ -71,7 +71,7 @@ def parse(data: bytes, limits: Limits) -> Dataset:
         dataset = dcmread(io.BytesIO(data), specific_tags=ELEMENTS)
     except (MemoryError, RecursionError, ScanError):
         raise
-    except Exception:  # pydicom raises anything on a damaged header; see scans.decode
+    except Exception:  # pydicom raises anything on a damaged header; see reading.decode
         raise UnreadableScan("The DICOM header is damaged; export the file again.") from None
     if dataset.file_meta.get("MediaStorageSOPClassUID") == uid.MediaStorageDirectoryStorage:
         raise UnsupportedScan(
@@ -149,7 +149,7 @@ def stored_values(dataset: Dataset, plugin: str, frame: int) -> tuple[NDArray[An
         )
     except MemoryError:
         raise
-    except Exception:  # each plugin has errors of its own; see scans.decode
+    except Exception:  # each plugin has errors of its own; see reading.decode
         raise UnreadableScan(
             f"The picture in the DICOM file ({_syntax_name(syntax)}) is damaged or does not "
             "fit its header; export the file again."
@@ -158,7 +158,7 @@ def stored_values(dataset: Dataset, plugin: str, frame: int) -> tuple[NDArray[An
 
 
 def _syntax_name(syntax: uid.UID) -> str:
-    """The registered name (PS3.6 A); an unregistered UID is free text, so it is not repeated."""
+    """The registered name (PS3.6 A); an unregistered UID is free text and is not repeated."""
     return syntax.name if syntax.name != str(syntax) else "an unknown transfer syntax"
 
 
@@ -176,7 +176,7 @@ def check_length(dataset: Dataset, header: Header, *, native: bool) -> None:
 
 
 def lift_macros(dataset: Dataset, frame: int) -> None:
-    """Copy what holds for one frame of an enhanced object to the top level (PS3.3 C.7.6.16)."""
+    """Copy the macros of one frame of an enhanced object to the top level (PS3.3 C.7.6.16)."""
     shared = dataset.get("SharedFunctionalGroupsSequence") or []
     each = dataset.get("PerFrameFunctionalGroupsSequence") or []
     for groups in (*shared[:1], *each[frame : frame + 1]):

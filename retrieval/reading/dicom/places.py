@@ -1,4 +1,4 @@
-"""Where a picture lies: in millimetres, in the body, and among the slices of its series."""
+"""The place of a picture: in millimetres, in the body, and among the slices of its series."""
 
 import hashlib
 import hmac
@@ -29,13 +29,13 @@ LATERAL = re.compile("LL|RL|((LEFT|RIGHT|L|R)[ _]?)?LAT(ERAL)?")
 
 
 def place_of(dataset: Dataset) -> Place | None:
-    """Where a picture stands among others; None if its header names no series or no size."""
+    """The place of a picture among others; None if its header names no series or no size."""
     series = text(dataset, "SeriesInstanceUID")
     rows, columns = whole(dataset, "Rows"), whole(dataset, "Columns")
     if not series or min(rows, columns) < 1:
         return None
     axes = _axes(dataset)
-    # In letters: scanners write the same direction with other last digits in each slice.
+    # Letters, because scanners write one direction with different last digits in each slice.
     turned = None if axes is None else edges_of_axes(axes)
     token = hashlib.sha256(f"{series} {turned} {rows} {columns}".encode()).hexdigest()[:16]
     modality = MODALITIES.get(text(dataset, "Modality"), "")
@@ -68,8 +68,10 @@ def spacing_of(dataset: Dataset) -> tuple[float, float] | None:
 
 def _gaps(dataset: Dataset, keyword: str) -> tuple[float, float] | None:
     spacing = lenient(dataset, keyword)
-    usable = len(spacing) == 2 and all(0 < gap < math.inf for gap in spacing)
-    return spacing if usable else None
+    if len(spacing) != 2 or not all(0 < gap < math.inf for gap in spacing):
+        return None
+    rows, columns = spacing
+    return rows, columns
 
 
 def at_detector(dataset: Dataset) -> bool:
@@ -91,7 +93,7 @@ def edges_of(dataset: Dataset) -> Edges | None:
 
 
 def is_lateral(dataset: Dataset) -> bool:
-    """Whether an X-ray is taken from the side (ViewPosition, PS3.3 C.8.11.5), or lies so."""
+    """Whether an X-ray is lateral by its ViewPosition (PS3.3 C.8.11.5), else by its edges."""
     position = text(dataset, "ViewPosition")
     if position:
         return LATERAL.fullmatch(position) is not None

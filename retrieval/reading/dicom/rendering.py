@@ -1,4 +1,4 @@
-"""Stored values -> greys for the encoder, and the View for a reader.
+"""Stored values -> greys for the encoder, and the View for a user.
 
 The order is: padding mask, modality LUT, window or VOI LUT, polarity, padding to
 black. The View stops after the modality LUT.
@@ -14,14 +14,23 @@ from pydicom import Dataset, uid
 from pydicom.pixels.processing import apply_color_lut
 
 from retrieval.errors import ScanError, UnsupportedScan
-from retrieval.imaging.greys import FloatImage, eight_bit, extent, grey, looked_up, stretch, window
+from retrieval.imaging.greys import (
+    FloatImage,
+    eight_bit,
+    extent,
+    grey,
+    looked_up,
+    stretch,
+    widened,
+    window,
+)
 from retrieval.reading import pictures
 from retrieval.reading.dicom.elements import MALFORMED, lenient, numbers, strings, text, whole
 from retrieval.reading.view import LUNG, View, Window, of_greys, of_hounsfield, of_numbers, of_shown
 
 COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "PALETTE COLOR")
 MOST_WINDOWS = 16
-# A window's name is free text, which may name a person: only these words are repeated.
+# A window's name is free text and may name a person, so only these words are repeated.
 _WORDS = (
     "abdomen bone brain chest default hard harder head heart liver lung lungs mediastinum neck "
     "normal parenchyma pelvis soft softer spine standard subdural thorax tissue window wide narrow"
@@ -56,7 +65,7 @@ def _from_palette(stored: NDArray[Any], dataset: Dataset) -> NDArray[np.unsigned
     """Stored values (H, W) through the palette to RGB (H, W, 3)."""
     colours = apply_color_lut(stored, dataset)[..., :3]
     swapped = dataset.file_meta.TransferSyntaxUID == uid.ExplicitVRBigEndian
-    # pydicom takes the bytes of a palette for little-endian ones, unless it is a segmented one
+    # pydicom reads every palette as little-endian, except a segmented one
     if swapped and "RedPaletteColorLookupTableData" in dataset:
         return colours.byteswap()
     return colours
@@ -73,7 +82,7 @@ def grey_values(
     in_hu = code == "CT" and _is_hounsfield(low, dataset)
     if code == "CT" and not in_hu:
         notes += ("This CT is not in Hounsfield units; the lung window was not applied.",)
-    # Of a CT never the header's window: a scanner's preset must not change what is found.
+    # A CT never uses the header's window: a scanner's preset must not change what is found.
     lung = (LUNG.level, LUNG.width)
     pixels = window(values, *lung) if in_hu else _header_window(values, dataset)
     curve = pixels
@@ -81,7 +90,7 @@ def grey_values(
         pixels, curve = stretch(values, low, high), None
         if in_hu or _has_window(dataset):
             notes += (UNUSABLE_WINDOW,)
-    # HU grow with density, whatever MONOCHROME1 says about display.
+    # HU grow with density; MONOCHROME1 only concerns their display.
     inverted = not in_hu and _is_inverse(dataset, photometric)
     if in_hu:
         view = of_hounsfield(values, _windows(dataset), visible)
@@ -100,7 +109,7 @@ def _view(
     *,
     inverted: bool,
 ) -> View:
-    """The View of values (H, W), or of `curve`, what the header made of them, if it is no line."""
+    """The View of values (H, W), or of `curve` (H, W), the header's non-linear rendering."""
     windows = _windows(dataset)
     if curve is not None and not windows:
         return of_shown(curve, inverted=inverted, visible=visible)
@@ -129,7 +138,7 @@ def _shown(values: NDArray[Any], visible: NDArray[np.bool_] | None) -> NDArray[A
 
 
 def _visible(stored: NDArray[Any], dataset: Dataset) -> NDArray[np.bool_] | None:
-    """Where the stored values (H, W) are no padding (PS3.3 C.7.5.1.1.2), None for everywhere."""
+    """Where stored values (H, W) are not padding (PS3.3 C.7.5.1.1.2); None for everywhere."""
     if dataset.get("PixelPaddingValue") is None:
         return None
     first = whole(dataset, "PixelPaddingValue")
@@ -143,12 +152,14 @@ def _rescaled(stored: NDArray[Any], dataset: Dataset) -> NDArray[np.floating]:
     if tables := dataset.get("ModalityLUTSequence"):
         return looked_up(stored, *_table(tables[0]))
     slope, intercept = numbers(dataset, "RescaleSlope"), numbers(dataset, "RescaleIntercept")
-    wide = np.float32 if stored.dtype.itemsize <= 2 else np.float64
-    return stored.astype(wide) * wide((*slope, 1)[0]) + wide((*intercept, 0)[0])
+    wide = widened(stored)
+    one = wide.dtype.type
+    rescaled: NDArray[np.floating] = wide * one((*slope, 1)[0]) + one((*intercept, 0)[0])
+    return rescaled
 
 
 def _is_hounsfield(low: float, dataset: Dataset) -> bool:
-    """Whether CT values from `low` up are HU: air lies below zero, and no other unit is named."""
+    """Whether CT values from `low` up are HU: air is below zero and no other unit is named."""
     below_zero = low < 0 or (*numbers(dataset, "RescaleIntercept"), 0)[0] < 0
     return below_zero and text(dataset, "RescaleType") in ("", "HU")
 
@@ -158,7 +169,7 @@ def _has_window(dataset: Dataset) -> bool:
 
 
 def _header_window(values: NDArray[np.floating], dataset: Dataset) -> FloatImage | None:
-    """Values (H, W) as the header wants them shown, in [0, 1]; None without a usable window."""
+    """Values (H, W) through the header's window, in [0, 1]; None without a usable one."""
     if not _has_window(dataset):
         return None
     try:
@@ -179,7 +190,8 @@ def _windowed(values: NDArray[np.floating], dataset: Dataset) -> FloatImage:
     if function == "LINEAR_EXACT":
         return window(values, level, width)
     if function == "SIGMOID":
-        return (1 / (1 + np.exp(-4 * (values - level) / width))).astype(np.float32)
+        curve: FloatImage = (1 / (1 + np.exp(-4 * (values - level) / width))).astype(np.float32)
+        return curve
     if function == "LINEAR" and width > 1:
         return window(values, level - 0.5, width - 1)
     raise ValueError("no window")
