@@ -21,7 +21,7 @@ from retrieval.statistics.calibration import (
     prevalence,
 )
 from retrieval.statistics.evidence import Evidence, mean_nearest
-from retrieval.statistics.intervals import interval_of
+from retrieval.statistics.intervals import UNBOUNDED, interval_of
 from retrieval.statistics.precision import Floats
 from retrieval.statistics.reliability import log_loss
 
@@ -46,7 +46,7 @@ def fit(evidence: Evidence, archive_id: str = "") -> Calibration:
     tables = evidence.histograms
     plain = log_loss(prevalence(tables), evidence.truth)
     gain = plain - log_loss(cross_fitted(evidence), evidence.truth)
-    informative = bool(interval_of(gain, evidence.patients)[1] > 0)
+    informative = bool(interval_of(gain, evidence.patients, UNBOUNDED)[1] > 0)
     temperature, slope = _fit_two(evidence) if informative else (TEMPERATURES[-1], 0.0)
     largest = np.exp(log_chances(*neighbourhood(tables, temperature), slope)).max(axis=1)
     edge = np.quantile(largest, 1 - COVERAGE, method="lower")

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from retrieval.codes.hashing import Codes
 from retrieval.evaluation.cases import Cases, Strings, divided
 from retrieval.evaluation.rankings import EXCLUDED_FIELDS, precision_at, rankings
-from retrieval.statistics.intervals import bootstrap_interval, figure, interval_of
+from retrieval.statistics.intervals import SHARE, bootstrap_interval, figure, interval_of
 from retrieval.statistics.precision import Floats, expected_hits
 from retrieval.storage import Json
 
@@ -141,7 +141,8 @@ def ties_at_rank(
         ends = np.cumsum(totals)
         last = min(int(np.searchsorted(ends, RANK)), len(ends) - 1)
         beyond[number] = max(int(ends[last]) - RANK, 0)
-    figures = bootstrap_interval(np.stack([beyond, beyond > 0], axis=1), queries.patients)
+    values = np.stack([beyond, beyond > 0], axis=1)
+    figures = bootstrap_interval(values, queries.patients, [(0, len(gallery)), SHARE])
     return Ties(len(queries), *np.stack(figures, axis=1))
 
 
