@@ -12,7 +12,7 @@ from retrieval.codes.model import Model
 from retrieval.evaluation.cases import Cases, Strings, divided
 from retrieval.evaluation.protocols import gallery_for
 from retrieval.evaluation.ranking import Ranked, ranked_by_protocol
-from retrieval.statistics.intervals import bootstrap_interval, figure
+from retrieval.statistics.intervals import SHARE, bootstrap_interval, figure
 from retrieval.statistics.precision import Floats, query_figures
 from retrieval.statistics.rankings import Rankings
 from retrieval.statistics.reliability import Reliability
@@ -173,8 +173,25 @@ def _curves_of_groups(
 
 
 def _curves(values: Floats, chance: Floats, patients: Strings) -> Curves:
-    figures = bootstrap_interval(values, patients)  # (3, 5 * DEPTH + 1)
+    figures = bootstrap_interval(values, patients, _bounds(values))  # (3, 5 * DEPTH + 1)
     at_k = {
         name: figures[:, place * DEPTH : (place + 1) * DEPTH] for place, name in enumerate(FIGURES)
     }
     return Curves(len(values), at_k, figures[:, -1], float(chance.mean()))
+
+
+def _bounds(values: Floats) -> Floats:
+    """Least and largest possible value of each figure: (5 * DEPTH + 1, 2).
+
+    Ten cases shown are at most 10 / R of R relevant ones, so a recall can be far below 1 at best.
+    R follows from the hits; where no query has any, it is taken to be DEPTH.
+    """
+    precision, recall = values[:, DEPTH - 1], values[:, 2 * DEPTH - 1]
+    hit = recall > 0
+    relevant = (DEPTH * precision[hit] / recall[hit])[:, None] if hit.any() else np.array([[DEPTH]])
+    k = np.arange(1, DEPTH + 1)
+    hits = np.minimum(k, relevant)
+    best = [hits / relevant, 2 * hits / (k + relevant)]
+    bounds = np.tile(SHARE, (values.shape[1], 1))
+    bounds[DEPTH : 3 * DEPTH, 1] = np.concatenate([one.max(axis=0) for one in best])
+    return bounds

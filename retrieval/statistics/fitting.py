@@ -22,7 +22,7 @@ from retrieval.statistics.calibration import (
     prevalence,
 )
 from retrieval.statistics.evidence import Evidence
-from retrieval.statistics.intervals import interval_of
+from retrieval.statistics.intervals import UNBOUNDED, interval_of
 from retrieval.statistics.precision import Floats
 from retrieval.statistics.rankings import Rankings, mean_nearest
 from retrieval.statistics.reliability import log_loss
@@ -48,7 +48,7 @@ def fit(evidence: Evidence, archive_id: str = "") -> Calibration:
         raise EvaluationError(found)
     plain = log_loss(prevalence(fitted.histograms), fitted.truth)
     gain = plain - log_loss(cross_fitted(fitted), fitted.truth)
-    informative = bool(interval_of(gain, fitted.patients)[1] > 0)
+    informative = bool(interval_of(gain, fitted.patients, UNBOUNDED)[1] > 0)
     temperature, slope = _fit_two(fitted) if informative else (TEMPERATURES[-1], 0.0)
     # Of the archive as it is searched, or other shares are answered and novel than are stated.
     # No query's label enters what is read here, and the chances are fitted without test cases.

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaln
+from scipy.special import gammaln  # type: ignore[import-untyped, unused-ignore]
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
@@ -74,7 +74,8 @@ def expected_hits(totals: Counts, relevant: Counts, depth: int) -> Floats:
     """Mean number of relevant cases among the first k, for k = 1..depth."""
     ends = np.concatenate([[0], np.cumsum(totals)])
     found = np.concatenate([[0], np.cumsum(relevant)])
-    return np.interp(np.arange(1, depth + 1), ends, found)  # linear within a tie
+    hits: Floats = np.interp(np.arange(1, depth + 1), ends, found)  # linear within a tie
+    return hits
 
 
 def expected_average_precision(totals: Counts, relevant: Counts) -> float:
@@ -89,7 +90,8 @@ def _expected_ap(at_hits: Floats, found: float, k: Floats) -> Floats:
     if not found:
         return np.zeros(len(k))
     sums = np.cumsum(at_hits)[np.minimum(k.astype(np.intp), len(at_hits)) - 1]
-    return np.minimum(sums / np.minimum(k, found), 1.0)
+    values: Floats = np.minimum(sums / np.minimum(k, found), 1.0)
+    return values
 
 
 def _precision_at_hits(totals: Counts, relevant: Counts) -> Floats:
@@ -150,4 +152,5 @@ def _hypergeometric(size: int, relevant: int, drawn: int) -> tuple[Floats, Float
 
 
 def _log_choose(n: int, k: npt.NDArray[np.float64] | np.float64) -> Floats:
-    return gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+    logs: Floats = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+    return logs

@@ -12,7 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.statistics.intervals import bootstrap_interval, figure, patient_draws, wilson
+from retrieval.statistics.intervals import (
+    bootstrap_interval,
+    effective,
+    enough,
+    figure,
+    patient_draws,
+    sum_of_means,
+    wilson,
+)
 from retrieval.statistics.precision import Floats
 from retrieval.storage import Json
 
@@ -23,6 +31,7 @@ ROUNDS = 2000
 COVERAGES = np.arange(100, 0, -5) / 100
 MAIN = 0.8  # the coverage whose gain is given with an interval
 LEAST = 1e-6  # chance below which a log loss does not grow
+LOG_LOSS, BRIER = (0.0, -float(np.log(LEAST))), (0.0, 2.0)  # what these scores can be
 PLACES = 9  # decimals in which chances must differ not to tie
 
 Strings = npt.NDArray[np.str_]
@@ -102,7 +111,8 @@ def measure(
         "brier": brier(chances, truth),
         "brier_of_shares": brier(shares, truth),
     }
-    figures = bootstrap_interval(np.stack(list(scores.values()), axis=1), patients)
+    columns = np.stack(list(scores.values()), axis=1)
+    figures = bootstrap_interval(columns, patients, (LOG_LOSS, LOG_LOSS, BRIER, BRIER))
     places = np.arange(1, len(truth) + 1) / len(truth)
     kept = answered_mean(largest(chances), precision, np.append(COVERAGES, places))
     return Reliability(
@@ -215,6 +225,8 @@ def coverage_gain(chance: Floats, precision: Floats, patients: Strings) -> Float
     """P@10 of the surest 80 % less P@10 of all (3,): value, low, high; paired over patients."""
     shares = np.array([MAIN, 1.0])
     kept, whole = answered_mean(chance, precision, shares)
+    if not enough(precision[:, None], patients)[0]:
+        return _cautious_gain(kept, whole, patients)
     patient, drawn = patient_draws(patients, rounds=ROUNDS)
     pairs = [
         answered_mean(chance, precision, shares, times[patient].astype(np.float64))
@@ -223,3 +235,16 @@ def coverage_gain(chance: Floats, precision: Floats, patients: Strings) -> Float
     low, high = np.percentile([kept - whole for kept, whole in pairs], [2.5, 97.5])
     gain = kept - whole
     return np.array([gain, min(low, gain), max(high, gain)])
+
+
+def _cautious_gain(kept: float, whole: float, patients: Strings) -> Floats:
+    """The same for few patients, by Wilson's intervals of the surest 80 % and of the rest.
+
+    The gain is a fifth of the difference of the two.
+    """
+    weight = 1 - MAIN
+    trials = effective(np.unique(patients, return_counts=True)[1])
+    rest = (whole - MAIN * kept) / weight
+    low, high = wilson(rest, weight * trials)
+    parts = [[kept, *wilson(kept, MAIN * trials)], [-rest, -high, -low]]
+    return sum_of_means(weight * np.array(parts).T, independent=False)

@@ -44,7 +44,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Share:
-    """A share of n answers with Wilson's 95 % interval (JASA 1927); all 0 without any."""
+    """A share of n answers with Wilson's 95 % interval (JASA 1927); 0 of 0 answers can be any."""
 
     hits: int
     count: int
@@ -56,8 +56,6 @@ class Share:
 
     def interval(self) -> tuple[float, float]:
         """Low and high end."""
-        if not self.count:
-            return 0.0, 0.0
         return wilson(self.value, self.count)
 
 

@@ -5,7 +5,6 @@ import itertools
 import numpy as np
 import pytest
 
-from retrieval.statistics.intervals import balanced_interval, bootstrap_interval, paired_difference
 from retrieval.statistics.precision import query_figures, tie_groups
 
 
@@ -102,41 +101,3 @@ def test_nothing_relevant_scores_nothing():
     figures = query_figures(np.array([3]), np.array([0]), 3)
     assert figures.average_precision == 0
     assert not figures.recall.any() and not figures.ap_paper.any() and not figures.ap.any()
-
-
-def test_the_interval_draws_patients_not_pictures():
-    """Ten copies of each patient's value must give the interval of the patients alone."""
-    random = np.random.default_rng(2)
-    patients = random.random((40, 3))
-    groups = np.arange(40)
-    mean, low, high = bootstrap_interval(patients, groups)
-    many = bootstrap_interval(np.repeat(patients, 10, axis=0), np.repeat(groups, 10))
-    np.testing.assert_allclose(mean, patients.mean(axis=0))
-    np.testing.assert_allclose(many, (mean, low, high))
-    spread = patients.std(axis=0, ddof=1) / np.sqrt(40)
-    np.testing.assert_allclose(high - low, 2 * 1.96 * spread, rtol=0.12)
-
-
-def test_a_paired_difference_is_the_mean_of_differences():
-    random = np.random.default_rng(4)
-    hard = random.random((30, 1))
-    groups = np.arange(30) // 2
-    mean, low, high = paired_difference(hard + 0.1, hard, groups)
-    np.testing.assert_allclose((mean, low, high), 0.1)  # what all queries share has no spread
-    other = random.random((30, 1))
-    mean, low, high = paired_difference(other, hard, groups)
-    assert mean == pytest.approx((other - hard).mean()) and low < mean < high
-
-
-def test_one_list_for_all_queries_is_worth_nothing_when_balanced():
-    """Nine in ten of the archive and of the queries have one label."""
-    labels = np.array(["common"] * 90 + ["rare"] * 10)
-    values = np.where(labels == "common", 0.9, 0.1)  # P@10 of one and the same list
-    mean, low, high = balanced_interval(values, labels, np.arange(100))
-    assert (mean, low, high) == pytest.approx((0.5, 0.5, 0.5))
-    noisy = values + np.random.default_rng(0).normal(0, 0.05, 100)
-    mean, low, high = balanced_interval(noisy, labels, np.arange(100))
-    by_label = [noisy[labels == name].mean() for name in ("common", "rare")]
-    assert mean == pytest.approx(np.mean(by_label)) and low < mean < high
-    spread = np.hypot(noisy[:90].std() / 90**0.5, noisy[90:].std() / 10**0.5) / 2
-    assert high - low == pytest.approx(2 * 1.96 * spread, rel=0.2)

@@ -144,6 +144,15 @@ def test_gain_is_paired_and_none_where_all_chances_are_equal():
     assert gain == pytest.approx(surest - values.mean()) and 0 < low < gain < high
 
 
+def test_a_gain_of_few_patients_or_of_equal_precisions_keeps_a_width():
+    random = np.random.default_rng(6)
+    for patients, precision in ((6, random.random(12)), (50, np.ones(100)), (1, np.ones(2))):
+        groups = alone(patients).repeat(2)
+        gain, low, high = reliability.coverage_gain(random.random(len(groups)), precision, groups)
+        assert -0.2 <= low < high <= 0.2 and low <= gain <= high
+    assert (low, high) == pytest.approx((-0.2, 0.2))  # of one patient
+
+
 def test_all_together():
     chances, truth = drawn(80)
     shares = np.full((80, 3), 1 / 3)

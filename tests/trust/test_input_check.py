@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 
 from retrieval.data.folder import read_folder
@@ -178,16 +179,30 @@ def test_auroc_is_that_of_scikit_learn():
 def test_the_interval_of_an_auroc_is_that_of_drawn_patients():
     """Against drawing patients one by one, with the same draws."""
     random = np.random.default_rng(1)
-    groups = np.array(["a", "a", "b", "c", "c", "c", "d"])
-    right, wrong = random.normal(size=7), random.normal(1, size=7)
+    groups = np.array([f"p{number % 22}" for number in range(30)])
+    right, wrong = random.normal(size=30), random.normal(1, size=30)
     patient, drawn = study.patient_draws(groups)
     slow = []
     for counts in drawn[:300]:
-        rows = np.repeat(np.arange(7), counts[patient])
+        rows = np.repeat(np.arange(30), counts[patient])
         slow.append(np.mean(wrong[rows][None] > right[rows][:, None]))
     found = study.auroc(right, wrong, groups, groups)
     assert found["low"] == pytest.approx(np.percentile(slow, 2.5), abs=0.05)
     assert found["high"] == pytest.approx(np.percentile(slow, 97.5), abs=0.05)
+
+
+def test_an_auroc_of_few_patients_or_of_no_error_keeps_a_width():
+    def found(right, wrong, patients):
+        groups = np.arange(patients).repeat(2).astype(str)
+        return study.auroc(
+            np.full(2 * patients, right), np.full(2 * patients, wrong), groups, groups
+        )
+
+    for patients in (3, 19, 200):
+        expected = binomtest(patients, patients).proportion_ci(method="wilson")
+        assert found(0.1, 0.9, patients)["low"] == pytest.approx(expected.low, abs=1e-6)
+        assert found(0.9, 0.1, patients)["high"] == pytest.approx(1 - expected.low, abs=1e-6)
+    assert found(0.1, 0.9, 1) == {"value": 1, "low": 0, "high": 1}
 
 
 def stripes(pixels):

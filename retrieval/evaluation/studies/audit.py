@@ -23,7 +23,7 @@ from retrieval.evaluation.cases import Cases
 from retrieval.evaluation.ranking import Ranked
 from retrieval.imaging.disturbances import Disturbance
 from retrieval.reading import decode
-from retrieval.statistics.intervals import balanced_interval, figure, interval_of
+from retrieval.statistics.intervals import DIFFERENCE, balanced_interval, figure, interval_of
 from retrieval.statistics.precision import Floats
 from retrieval.storage import Json
 
@@ -171,6 +171,6 @@ def _effect(
         description,
         interval_of(precision, patients),
         balanced_interval(precision, queries.labels, patients),
-        interval_of(precision - unchanged, patients),
+        interval_of(precision - unchanged, patients, DIFFERENCE),
         interval_of(overlap, patients),
     )

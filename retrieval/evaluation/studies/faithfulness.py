@@ -35,7 +35,7 @@ from retrieval.evaluation.results import MAPS
 from retrieval.explain.evidence_map import Agreement, Scales, empty_like, stored_features
 from retrieval.explain.occlusion import COVERINGS, GRID, covered_features, parts, replaced
 from retrieval.imaging.greys import FloatImage
-from retrieval.statistics.intervals import bootstrap_interval, figure
+from retrieval.statistics.intervals import DIFFERENCE, SHARE, bootstrap_interval, figure
 from retrieval.statistics.precision import Floats
 from retrieval.storage import Json
 
@@ -98,7 +98,8 @@ class Faithfulness:
         for place, control in enumerate(CONTROLS, start=1):
             gain = self.gained(name, target, control)
             columns = np.stack([gain > 0, gain], axis=1).astype(np.float64)
-            share, area = bootstrap_interval(columns, self.patients).T
+            bounds = (SHARE, DIFFERENCE)
+            share, area = bootstrap_interval(columns, self.patients, bounds).T
             found[control] = {
                 "faster": figure(share),
                 "area_gained": figure(area),

@@ -26,7 +26,7 @@ from retrieval.evaluation.studies.choices import (
     sample_of_archive,
 )
 from retrieval.evaluation.studies.columns import DEPTHS, FLOATS, Trial
-from retrieval.statistics.intervals import bootstrap_interval, figure
+from retrieval.statistics.intervals import DIFFERENCE, SHARE, bootstrap_interval, figure
 from retrieval.statistics.precision import Floats
 from retrieval.storage import Json
 
@@ -232,11 +232,15 @@ def _choice(trial: Trial, columns: Columns, expected: Floats, patients: Strings)
         bits=_with_interval(bits, patients),
         distinct=trial.distinct(columns),
         floats={name: _with_interval(floats[name], patients) for name in FLOATS},
-        minus_random=_with_interval(bits - expected, patients),
-        minus_floats={name: _with_interval(bits - floats[name], patients) for name in FLOATS},
+        minus_random=_with_interval(bits - expected, patients, DIFFERENCE),
+        minus_floats={
+            name: _with_interval(bits - floats[name], patients, DIFFERENCE) for name in FLOATS
+        },
     )
 
 
-def _with_interval(values: Floats, patients: Strings) -> Figures:
-    """Mean of values (queries, 4) with its 95 % interval from a bootstrap over patients."""
-    return Figures(bootstrap_interval(values, patients))
+def _with_interval(
+    values: Floats, patients: Strings, bounds: tuple[float, float] = SHARE
+) -> Figures:
+    """Mean of values (queries, 4) with its 95 % interval over patients."""
+    return Figures(bootstrap_interval(values, patients, bounds))

@@ -20,7 +20,7 @@ from retrieval.errors import EvaluationError
 from retrieval.evaluation import protocols
 from retrieval.evaluation.cases import Cases, cases_of_archive
 from retrieval.search.refining import BETA, GAMMA, Examples, Space, code_of
-from retrieval.statistics.intervals import bootstrap_interval, figure
+from retrieval.statistics.intervals import DIFFERENCE, SHARE, bootstrap_interval, figure
 from retrieval.statistics.precision import Floats, expected_hits, tie_groups
 from retrieval.storage import Json
 
@@ -44,7 +44,8 @@ class Refinement:
     def json(self) -> Json:
         """As `refinement --json` writes it."""
         columns = np.stack([self.before, self.after, self.after - self.before], axis=1)
-        before, after, gain = bootstrap_interval(columns, self.patients).T
+        bounds = (SHARE, SHARE, DIFFERENCE)
+        before, after, gain = bootstrap_interval(columns, self.patients, bounds).T
         return {
             "archive": {"id": self.archive_id},
             "model": {"id": self.model_id},

@@ -18,7 +18,7 @@ from retrieval.errors import DataError, SearchError
 from retrieval.evaluation import cases, protocols
 from retrieval.evaluation.ranking import Ranked
 from retrieval.imaging.regions import Region
-from retrieval.statistics.intervals import bootstrap_interval, figure
+from retrieval.statistics.intervals import DIFFERENCE, SHARE, bootstrap_interval, figure
 from retrieval.statistics.precision import Floats
 from retrieval.storage import Json
 
@@ -42,7 +42,8 @@ class RegionStudy:
     def json(self) -> Json:
         """As `regions --json` writes it."""
         columns = np.stack([self.whole, self.region, self.region - self.whole], axis=1)
-        whole, region, difference = bootstrap_interval(columns, self.patients).T
+        bounds = (SHARE, SHARE, DIFFERENCE)
+        whole, region, difference = bootstrap_interval(columns, self.patients, bounds).T
         return {
             "protocol": "official",
             "archive": {"id": self.archive_id, "count": self.archive_count},

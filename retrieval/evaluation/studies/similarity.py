@@ -15,7 +15,7 @@ import numpy as np
 from retrieval.codes.hashing import Codes
 from retrieval.evaluation.cases import Cases, Strings, divided
 from retrieval.evaluation.ranking import EXCLUDED_FIELDS, Ranked
-from retrieval.statistics.intervals import bootstrap_interval, figure, interval_of
+from retrieval.statistics.intervals import SHARE, bootstrap_interval, figure, interval_of
 from retrieval.statistics.precision import Floats, expected_hits
 from retrieval.statistics.rankings import Rankings
 from retrieval.storage import Json
@@ -125,7 +125,9 @@ def ties_at_rank(rankings: Rankings) -> Ties:
         ends = np.cumsum(totals)
         last = min(int(np.searchsorted(ends, RANK)), len(ends) - 1)
         beyond[number] = max(int(ends[last]) - RANK, 0)
-    figures = bootstrap_interval(np.stack([beyond, beyond > 0], axis=1), rankings.patients)
+    values = np.stack([beyond, beyond > 0], axis=1)
+    most = rankings.distances.shape[1]
+    figures = bootstrap_interval(values, rankings.patients, [(0, most), SHARE])
     return Ties(len(rankings), figures[:, 0], figures[:, 1])
 
 

@@ -20,7 +20,7 @@ from retrieval.codes.model import Model
 from retrieval.errors import EvaluationError
 from retrieval.evaluation import protocols
 from retrieval.evaluation.cases import Cases, cases_of_archive
-from retrieval.statistics.intervals import bootstrap_interval, figure
+from retrieval.statistics.intervals import DIFFERENCE, SHARE, bootstrap_interval, figure
 from retrieval.statistics.precision import Floats, expected_hits, tie_groups
 from retrieval.storage import Json
 
@@ -156,10 +156,10 @@ def _group(name: str, gallery: Cases, queries: Cases, own: list[Mask]) -> Source
             control = np.mean([precision(distance[one], relevant[one]) for one in draws])
             without = precision(distance[kept], relevant[kept])
             left_out.append([without, control, without - control])
-    values = np.array(whole)[:, None]
+    values, bounds = np.array(whole)[:, None], [SHARE]
     if left_out:
-        values = np.hstack([values, left_out])
-    figures = bootstrap_interval(values, queries.patients).T  # (1 or 4, 3)
+        values, bounds = np.hstack([values, left_out]), [SHARE, SHARE, SHARE, DIFFERENCE]
+    figures = bootstrap_interval(values, queries.patients, bounds).T  # (1 or 4, 3)
     of_label = dict(zip(labels.tolist(), counts.tolist(), strict=True))
     return SourceGroup(name, of_label, figures[0], float(np.mean(chance)), *figures[1:])
 

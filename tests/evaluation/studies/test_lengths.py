@@ -1,4 +1,4 @@
-"""The comparison of code lengths against whole evaluations and a bootstrap in loops."""
+"""The comparison of code lengths against whole evaluations and differences in loops."""
 
 import json
 from dataclasses import replace
@@ -17,6 +17,7 @@ from retrieval.evaluation.studies.choices import (
 )
 from retrieval.evaluation.studies.columns import DEPTHS, Trial
 from retrieval.evaluation.studies.lengths import code_lengths, compare
+from retrieval.statistics.intervals import DIFFERENCE, interval_of
 from tests import small
 
 DRAWS = 4
@@ -70,24 +71,6 @@ def test_test_queries_meet_val_pictures_that_chose_nothing(archive, model, folde
     assert result.fitted_on == splits.count("train")
 
 
-def slow_interval(values, patients):
-    """Mean and the central 95 % of means of patients drawn with replacement, in loops."""
-    names = sorted(set(patients))
-    random = np.random.default_rng(0)
-    counts = random.multinomial(len(names), [1 / len(names)] * len(names), size=2000)
-    means = []
-    for count in counts:
-        drawn = [
-            value
-            for name, times in zip(names, count, strict=True)
-            for value, patient in zip(values, patients, strict=True)
-            if patient == name
-            for _ in range(times)
-        ]
-        means.append(sum(drawn) / len(drawn))
-    return [sum(values) / len(values), *np.percentile(means, [2.5, 97.5])]
-
-
 @pytest.mark.parametrize("name", ["MID", "MIQ", "FCQ", "variance"])
 @pytest.mark.parametrize("bits", [8, 64])
 def test_differences_are_taken_query_by_query(comparison, sides, name, bits):
@@ -97,7 +80,6 @@ def test_differences_are_taken_query_by_query(comparison, sides, name, bits):
     own, floats = trial.bits(columns), trial.floats(columns)
     draws = [trial.bits(order[:bits]) for order in random_orders(512, DRAWS, 3)]
     found = comparison.lengths[bits].choices[name]
-    patients = queries.cases.patients.tolist()
     mean = [sum(draw[q, 1] for draw in draws) / DRAWS for q in range(len(queries))]
     for figures, other in (
         (found.minus_random, mean),
@@ -105,7 +87,8 @@ def test_differences_are_taken_query_by_query(comparison, sides, name, bits):
         (found.minus_floats["euclidean"], floats["euclidean"][:, 1].tolist()),
     ):
         less = [mine - theirs for mine, theirs in zip(own[:, 1].tolist(), other, strict=True)]
-        np.testing.assert_allclose(figures.values[:, 1], slow_interval(less, patients), atol=1e-12)
+        expected = interval_of(np.array(less), queries.cases.patients, DIFFERENCE)
+        np.testing.assert_allclose(figures.values[:, 1], expected, atol=1e-12)
     random = comparison.lengths[bits].random
     np.testing.assert_allclose(random.draws, [draw.mean(axis=0) for draw in draws])
     np.testing.assert_allclose(random.bits.values[0, 1], sum(mean) / len(mean))
@@ -116,7 +99,7 @@ def test_all_columns_leave_nothing_to_choose(comparison):
     last = comparison.lengths[512]
     for choice in last.choices.values():
         np.testing.assert_array_equal(choice.bits.values, last.choices["MID"].bits.values)
-        np.testing.assert_allclose(choice.minus_random.values, 0, atol=1e-12)
+        np.testing.assert_allclose(choice.minus_random.values[0], 0, atol=1e-12)
         for name, figures in choice.floats.items():
             np.testing.assert_allclose(
                 figures.values[0], last.choices["MID"].floats[name].values[0]
