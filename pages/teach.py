@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.common.lesson import lesson, lesson_end
-from pages.common.shell import choices, holdings, texts
+from pages.common.shell import choices, pictures, texts
 from retrieval.errors import RetrievalError
 
 with lesson.settings():
@@ -19,7 +19,7 @@ if archive is not None and plan is not None:
         why = (
             "too few of its cases, of too few patients and findings, have a picture, no note, and "
             "were never seen by its model in training"
-            if holdings.pictures_here(archive)
+            if pictures.here(archive)
             else "its pictures are not on this machine"
         )
         st.info(

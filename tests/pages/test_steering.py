@@ -20,11 +20,13 @@ from retrieval.codes.model import prune
 from retrieval.data.folder import read_folder
 from retrieval.data.synthetic import write_ct_series
 from retrieval.imaging.regions import Region
+from retrieval.reading.scan import Scan
 from retrieval.search.refining import Examples, Space, code_of
 from retrieval.search.search import search
 from tests import small
 from tests.pages.visiting import (
     control,
+    counted,
     ranks,
     rows,
     sample_bytes,
@@ -283,6 +285,12 @@ def test_earlier_searches_come_back_and_are_forgotten():
     assert len([one for one in app.button if one.label == "Ask again"]) == 1
     app = pressed(app, "Forget them")
     assert len(app.session_state[visit.KEY]) <= 1  # the search on screen is the only one left
+
+
+def test_a_small_picture_of_a_scan_is_made_once(monkeypatch):
+    made = counted(monkeypatch, Scan, "png")
+    app = uploaded(started(), sample_bytes())
+    assert ranks(app.run().run()) and len(made) == 1
 
 
 def test_an_earlier_search_of_a_slice_asks_that_slice_again(tmp_path):

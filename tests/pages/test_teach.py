@@ -10,10 +10,13 @@ from pages.common.lesson import differing, lesson
 from pages.common.shell import maps
 from pages.common.shell import texts as words
 from retrieval.archives import archive as archives
+from retrieval.archives.indexing import index
 from retrieval.codes import hamming
+from retrieval.data.folder import read_folder
 from retrieval.errors import ModelError
 from retrieval.teaching import questions as teaching
-from tests.pages.visiting import at_page, control, texts
+from tests import small
+from tests.pages.visiting import at_page, control, counted, texts
 
 SAMPLE = "sample-ct"
 COUNT = 5
@@ -27,19 +30,18 @@ def session(kind):
     return app
 
 
-def test_a_session_without_questions_is_looked_for_again(monkeypatch):
+def test_questions_are_made_again_when_pictures_come_or_go(monkeypatch, tmp_path, model):
     """Pictures may have been fetched since, by anybody."""
-    archive, plan = archives.open_archive(SAMPLE), lesson.Plan(teaching.KINDS[0], 7, 4321, False)
-    made = []
-    with monkeypatch.context() as patched:
-        patched.setattr(lesson.Pool, "of", lambda *_: made.append(1))
-        patched.setattr(lesson.asking, "session", lambda *_, **__: ())
-        lesson._pool.clear()
-        assert lesson.questions(archive, plan) == lesson.questions(archive, plan) == ()
-        assert len(made) == 2
-    assert len(lesson.questions(archive, plan)) == 7
-    monkeypatch.setattr(lesson.asking, "session", lambda *_, **__: ())
-    assert len(lesson.questions(archive, plan)) == 7  # what was found is kept
+    written = small.write_folder(tmp_path / "folder")
+    archive = index(read_folder(written), model, tmp_path / "archive")
+    plan = lesson.Plan(teaching.KINDS[0], 5, 4321, False)
+    pools = counted(monkeypatch, archives.Archive, "picture")
+    (written / "images").rename(tmp_path / "away")
+    assert lesson.questions(archive, plan) == () and pools
+    pools.clear()
+    assert lesson.questions(archive, plan) == () and not pools
+    (tmp_path / "away").rename(written / "images")
+    assert lesson.questions(archive, plan) and len(pools) == len(archive)
 
 
 def test_why_there_is_nothing_to_ask_is_said(monkeypatch):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -28,8 +28,8 @@ def control(archive: Archive) -> None:
             if len(options) > 1:
                 st.multiselect(
                     name,
-                    options,
-                    format_func=partial(_named, column),
+                    list(options),
+                    format_func=options.__getitem__,
                     key=_key(archive, column),
                     placeholder="All",
                     persist_state="session",
@@ -48,14 +48,11 @@ def allowed(archive: Archive) -> npt.NDArray[np.bool_] | None:
     return mask
 
 
-def _options(archive: Archive, column: str) -> list[str]:
-    return _values(archive.state, column, archive)
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _values(state: str, column: str, _archive: Archive) -> list[str]:
-    values = np.unique(_archive.catalogue.column(column)).tolist()
-    return [value for value in values if names_patient(value)]
+@lru_cache(maxsize=64)
+def _options(archive: Archive, column: str) -> dict[str, str]:
+    """What can be chosen of a column, and how a menu shows it."""
+    values = np.unique(archive.catalogue.column(column)).tolist()
+    return {value: _named(column, value) for value in values if names_patient(value)}
 
 
 def _chosen(archive: Archive, column: str) -> list[str]:

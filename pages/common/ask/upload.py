@@ -186,8 +186,8 @@ def take_case(archive: Archive, entry: Entry, name: str) -> None:
 def asked_with() -> dict[str, object]:
     """What was chosen for the scan asked about: series, slice, frame, part and examples."""
     return {
-        str(key): value
-        for key, value in st.session_state.items()
+        str(key): st.session_state[key]
+        for key in st.session_state
         if str(key).startswith(ASKED_WITH)
     }
 

@@ -15,7 +15,6 @@ from pages.common.shell.context import Context
 KEY = "visit"
 MOST = 8
 BYTES = 128 << 20  # of all files that are remembered together
-THUMB = 96  # pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +48,7 @@ def remember(chosen: upload.ChosenScan, context: Context) -> None:
         return
     thumb = None
     if not chosen.stored:
-        scan = engine.scan(chosen.data, chosen.digest, upload.frame(chosen))
-        thumb = scan.png(THUMB)
+        thumb = engine.thumbnail(chosen.data, chosen.digest, upload.frame(chosen))
     nearest = texts.finding(context.hits[0].entry)
     now = Past(
         upload.files(),

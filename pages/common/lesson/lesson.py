@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.common.lesson import differing
-from pages.common.shell import engine, pictures, texts
+from pages.common.shell import pictures, resources, texts
 from retrieval.archives.archive import Archive
 from retrieval.archives.catalogue import Entry
 from retrieval.codes import hamming
@@ -104,24 +104,20 @@ def plan() -> Plan:
 
 def questions(archive: Archive, wanted: Plan) -> tuple[Question, ...]:
     """The questions of this session."""
-    key = (archive.state, wanted.kind, wanted.seed, wanted.count)
-    found = _questions(*key, archive)
-    if not found:  # pictures may arrive at any moment
-        _questions.clear(*key)
-        _pool.clear(archive.state)
-    return found
+    places = pictures.places(archive)  # pictures may arrive at any moment
+    return _questions(archive.state, places, wanted.kind, wanted.seed, wanted.count, archive)
 
 
-@st.cache_data(max_entries=64, ttl=600, show_spinner="Choosing cases")
+@st.cache_resource(max_entries=64, show_spinner="Choosing cases")
 def _questions(
-    state: str, kind: str, seed: int, count: int, _archive: Archive
+    state: str, places: pictures.Places, kind: str, seed: int, count: int, _archive: Archive
 ) -> tuple[Question, ...]:
-    return asking.session(_pool(state, _archive), kind, seed=seed, count=count)
+    return asking.session(_pool(state, places, _archive), kind, seed=seed, count=count)
 
 
-@st.cache_resource(max_entries=4, ttl=600, show_spinner=False)
-def _pool(state: str, _archive: Archive) -> Pool:
-    return Pool.of(_archive, engine.model_of(_archive))
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _pool(state: str, places: pictures.Places, _archive: Archive) -> Pool:
+    return Pool.of(_archive, resources.model_of(_archive))
 
 
 def state(archive: Archive, wanted: Plan) -> State:
