@@ -237,6 +237,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_intake(commands)
 
     bench = command(_bench, "Time the parts against plain implementations, as ratios in one run.")
+    bench.add_argument("what", nargs="?", choices=("parts", "page"), default="parts")
+    bench.add_argument("--scan", type=Path, metavar="FILE", help="page: what is searched")
+    bench.add_argument("--archive", default="", metavar="TITLE", help="page: where, as it says")
+    bench.add_argument("--beside", type=Path, metavar="CHECKOUT", help="page: compare with it")
     bench.add_argument("--json", type=Path, metavar="OUT")
     return parser
 
@@ -800,9 +804,14 @@ def _card(options: argparse.Namespace) -> None:
 
 
 def _bench(options: argparse.Namespace) -> None:
-    from retrieval.cli import bench
+    from retrieval.cli import bench, page_bench
 
     _require_writable(options.json)
+    if options.what == "page":
+        found = page_bench.run(options.scan, options.archive, options.beside)
+        print(*map(page_bench.sentence, found), sep="\n")
+        _write_json(options.json, {"rows": found})
+        return
     rows = bench.run()
     for row in rows:
         print(
