@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
-from pages.common.shell import texts
+from pages.common.shell import state, texts
 from retrieval.archives.archive import Archive
 from retrieval.data.folder import names_patient
 
@@ -30,7 +30,7 @@ def control(archive: Archive) -> None:
                     name,
                     list(options),
                     format_func=options.__getitem__,
-                    key=_key(archive, column),
+                    key=state.only(column, archive.id).name,
                     placeholder="All",
                     persist_state="session",
                 )
@@ -56,16 +56,12 @@ def _options(archive: Archive, column: str) -> dict[str, str]:
 
 
 def _chosen(archive: Archive, column: str) -> list[str]:
-    return st.session_state.get(_key(archive, column)) or []
+    return [*state.only(column, archive.id).get()]
 
 
 def _clear(archive: Archive) -> None:
     for column in COLUMNS:
-        st.session_state[_key(archive, column)] = []
-
-
-def _key(archive: Archive, column: str) -> str:
-    return f"only-{column}-{archive.id}"
+        state.only(column, archive.id).set([])
 
 
 def _named(column: str, value: str) -> str:
