@@ -8,8 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pages.common.measured import measuring
-from pages.common.shell import archives, texts
+from pages.common.shell import archives, state, texts
 from pages.common.shell.files import Stamp, stamp
 from retrieval.archives.archive import Archive
 from retrieval.errors import EvaluationError
@@ -107,7 +106,7 @@ def known() -> list[Report]:
     for name, archive in archives.offered()[0].items():
         for about in _kept(archive):
             found[name, about["protocol"]] = Report(name, about)
-    for (name, protocol), about in measuring.measured_here().items():
+    for (name, protocol), about in state.MEASURED.get().items():
         found[name, protocol] = Report(name, about)
     order = [protocol.name for protocol in texts.PROTOCOLS]
     return sorted(found.values(), key=lambda one: (one.archive, order.index(one.protocol)))

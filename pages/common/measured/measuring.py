@@ -9,14 +9,13 @@ from uuid import uuid4
 
 import streamlit as st
 
-from pages.common.shell import texts
+from pages.common.shell import state, texts
 from retrieval.archives.archive import Archive
 from retrieval.errors import EvaluationError
 from retrieval.evaluation import results
 from retrieval.evaluation.background import Run, start_evaluation
 from retrieval.storage import Json
 
-HERE, NOTE, VISIT, FRESH = "measured_here", "measuring_note", "measuring_visit", "measured_fresh"
 OFFICIAL, OWN_OUT, PAPER = "official", "own-patient-out", "paper"
 BUSY = "Another evaluation is under way on this server; wait for its end, or for a few minutes."
 STOPPED = "The measurement was stopped; nothing was kept."
@@ -104,11 +103,6 @@ def _slot() -> Slot:
     return Slot()
 
 
-def measured_here() -> dict[tuple[str, str], Json]:
-    """What this visit has measured, by the name of the archive and the protocol."""
-    return st.session_state.setdefault(HERE, {})
-
-
 def collect() -> None:
     """Take over what has ended for this visit, and prepare what is said of it."""
     ended = _slot().take(_visit())
@@ -116,26 +110,27 @@ def collect() -> None:
         return
     name, protocol, found = ended
     if found is None:
-        st.session_state[NOTE] = FAILED
+        state.MEASURING_NOTE.set(FAILED)
         return
-    measured_here()[name, protocol] = found
-    st.session_state[FRESH] = (name, protocol)
+    state.MEASURED.set({**state.MEASURED.get(), (name, protocol): found})
+    state.MEASURED_LAST.set((name, protocol))
     titles = {known.name: known.title for known in texts.PROTOCOLS}
-    st.session_state[NOTE] = f"Measured just now: {texts.archive_title(name)}, {titles[protocol]}."
+    said = f"Measured just now: {texts.archive_title(name)}, {titles[protocol]}."
+    state.MEASURING_NOTE.set(said)
 
 
 def fresh(name: str) -> str:
     """The protocol by which this archive was measured just now, once; empty otherwise."""
-    measured, protocol = st.session_state.get(FRESH, ("", ""))
+    measured, protocol = state.MEASURED_LAST.get()
     if measured != name:
         return ""
-    del st.session_state[FRESH]
+    state.MEASURED_LAST.clear()
     return protocol
 
 
 def note() -> None:
     """Say what came of the last measurement, once."""
-    if text := st.session_state.pop(NOTE, ""):
+    if text := state.MEASURING_NOTE.take():
         st.info(texts.plain(text))
 
 
@@ -187,12 +182,12 @@ def _watch() -> None:
     )
     if st.button("Stop", icon=":material/stop:", key="measure-stop"):
         _slot().stop(_visit())
-        st.session_state[NOTE] = STOPPED
+        state.MEASURING_NOTE.set(STOPPED)
         st.rerun()
 
 
 def _visit() -> str:
     """Something that only this visit has."""
-    if VISIT not in st.session_state:
-        st.session_state[VISIT] = uuid4().hex
-    return st.session_state[VISIT]
+    if not state.MEASURING_VISIT.is_set:
+        state.MEASURING_VISIT.set(uuid4().hex)
+    return state.MEASURING_VISIT.get()
