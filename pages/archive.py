@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.common.shell import archives, choices, engine, holdings, texts
+from pages.common.shell import archives, choices, holdings, pictures, resources, texts
 from retrieval.errors import RetrievalError
 
 COMMANDS = """\
@@ -19,7 +19,7 @@ OPENING = f"{archives.ARCHIVES_VARIABLE}=ARCHIVES streamlit run app.py"
 archive = choices.archive()
 if archive is not None:
     facts = holdings.of(archive.state, archive)
-    model = engine.model_of(archive)
+    model = resources.model_of(archive)
     st.markdown(
         f"{texts.count(len(archive), 'case')} of {texts.count(facts.patients, 'patient group')}, "
         f"codes of {archive.bits} bits made by model {texts.plain(model.name)}."
@@ -30,7 +30,7 @@ if archive is not None:
             st.table(rows, border="horizontal", hide_index=True, alt=f"Cases: {title.lower()}")
 
     st.subheader("Pictures", anchor=False)
-    here = holdings.pictures_here(archive)
+    here = pictures.here(archive)
     if here == len(archive):
         st.markdown("All pictures of this archive are on this machine.")
     else:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.common.measured import figures, measured, measuring
-from pages.common.shell import archives, choices, texts
+from pages.common.shell import archives, choices, state, texts
 
 measuring.collect()
 known, offered = figures.known(), archives.offered()[0]
@@ -27,9 +27,9 @@ else:
     measuring.note()
     of_this = {report.protocol: report for report in known if report.archive == name}
     if fresh := measuring.fresh(name):
-        st.session_state["protocol"] = fresh
-    if st.session_state.get("protocol") not in of_this:
-        st.session_state.pop("protocol", None)
+        state.PROTOCOL.set(fresh)
+    if state.PROTOCOL.get() not in of_this:
+        state.PROTOCOL.clear()
     if not of_this:
         st.info("This archive has not been measured yet.")
     else:
@@ -38,10 +38,10 @@ else:
             "Protocol",
             list(of_this),
             format_func=lambda name: titles[name].title,
-            default=None if "protocol" in st.session_state else next(iter(of_this)),
+            default=None if state.PROTOCOL.is_set else next(iter(of_this)),
             required=True,
             wrap=True,
-            key="protocol",
+            key=state.PROTOCOL.name,
             bind="query-params",
         )
         st.markdown(titles[protocol].meaning)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.common.shell import choices, engine, texts
+from pages.common.shell import choices, resources, texts
 from retrieval.errors import RetrievalError
 
 LOGO = Path(__file__).resolve().parents[1] / "assets" / "logo.svg"
@@ -35,7 +35,7 @@ except RetrievalError as error:
 archive = choices.current_archive()
 if archive is not None:
     try:
-        model = engine.model_of(archive)
+        model = resources.model_of(archive)
         searched = (
             f"For searches: archive {archive.name} ({archive.id}), model {model.name} "
             f"({model.id}), {archive.bits} bits. "
@@ -44,6 +44,6 @@ if archive is not None:
             searched = ""
         st.space("small")
         st.caption(texts.plain(f"{searched}{texts.NOT_FOR_DIAGNOSIS}"))
-        engine.warm_up(archive)
+        resources.warm_up(archive)
     except RetrievalError as error:
         st.warning(texts.plain(str(error)))

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.common.shell import choices, engine, texts
+from pages.common.shell import choices, resources, texts
 
 LAYERS = (
     ("1", "Input, grey", "335 × 580 × 1"),
@@ -66,7 +66,7 @@ with layers:
     )
     archive = choices.current_archive()
     if archive is not None:
-        model = engine.model_of(archive)
+        model = resources.model_of(archive)
         training = model.about.get("training", {})
         known = {
             "Name": model.name,

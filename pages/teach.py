@@ -2,16 +2,16 @@
 
 import streamlit as st
 
-from pages.common.lesson import lesson, lesson_end
-from pages.common.shell import choices, holdings, texts
+from pages.common.lesson import lesson, lesson_end, session
+from pages.common.shell import choices, pictures, texts
 from retrieval.errors import RetrievalError
 
-with lesson.settings():
+with session.settings():
     archive = choices.archive()
-    plan = lesson.plan() if archive is not None else None
+    plan = session.plan() if archive is not None else None
 if archive is not None and plan is not None:
     try:
-        questions = lesson.questions(archive, plan)
+        questions = session.questions(archive, plan)
     except RetrievalError as error:
         st.error(texts.plain(str(error)), icon=":material/error:")
         st.stop()
@@ -19,7 +19,7 @@ if archive is not None and plan is not None:
         why = (
             "too few of its cases, of too few patients and findings, have a picture, no note, and "
             "were never seen by its model in training"
-            if holdings.pictures_here(archive)
+            if pictures.here(archive)
             else "its pictures are not on this machine"
         )
         st.info(
@@ -27,8 +27,8 @@ if archive is not None and plan is not None:
             icon=":material/image_not_supported:",
         )
         st.stop()
-    state = lesson.state(archive, plan)
-    if state.done(len(questions)):
-        lesson_end.show(state, plan)
+    now = session.progress(archive, plan)
+    if now.done(len(questions)):
+        lesson_end.show(now, plan)
     else:
-        lesson.show(archive, plan, questions, state)
+        lesson.show(archive, plan, questions, now)

@@ -29,6 +29,14 @@ def run() -> list[Json]:
     return [_row(*pair) for pair in _pairs()]
 
 
+def sentence(row: Json) -> str:
+    """A row in words."""
+    return (
+        f"{row['what']}: {row['ours_ms']:.2f} ms; {row['other']}: {row['other_ms']:.2f} ms; "
+        f"ratio {row['ratio']:.1f}"
+    )
+
+
 def _pairs() -> Iterator[tuple[str, Side, str, Side]]:
     random = np.random.default_rng(0)
     for count in (10_000, 1_000_000):
@@ -76,8 +84,9 @@ def _row(what: str, ours: Side, other: str, theirs: Side) -> Json:
 
 def _nearest(
     codes: npt.NDArray[np.uint8], query: npt.NDArray[np.uint8], k: int
-) -> npt.NDArray[np.intp]:
-    return hamming.rank(codes, query, k).positions[0]
+) -> npt.NDArray[np.int64]:
+    nearest: npt.NDArray[np.int64] = hamming.rank(codes, query, k).positions[0]
+    return nearest
 
 
 def _found(

@@ -52,7 +52,7 @@ class Headed(click.Group):
                 formatter.write_dl(rows)
 
 
-class Words(click.ParamType):
+class Words(click.ParamType[list[str]]):
     """Words with commas between them, at least one."""
 
     name = "words"

@@ -139,16 +139,23 @@ def calibrate(
 
 
 @click.command()
+@click.argument("what", type=click.Choice(("parts", "page")), default="parts")
+@click.option("--scan", type=PATH, metavar="FILE", help="page: the picture that is searched.")
+@click.option("--archive", default="", metavar="TITLE", help="page: where, by its title there.")
+@click.option("--beside", type=PATH, metavar="CHECKOUT", help="page: compare with it.")
 @json_option
-def bench(out: Path | None) -> None:
-    """Time the parts against plain implementations, as ratios in one run."""
+def bench(
+    what: str, scan: Path | None, archive: str, beside: Path | None, out: Path | None
+) -> None:
+    """Time the parts against plain implementations, or the pages on the server."""
     from retrieval.cli import bench as timing
+    from retrieval.cli import page_bench
 
     require_writable(out)
-    rows = timing.run()
-    lines = [
-        f"{row['what']}: {row['ours_ms']:.2f} ms; {row['other']}: {row['other_ms']:.2f} ms; "
-        f"ratio {row['ratio']:.1f}"
-        for row in rows
-    ]
+    if what == "page":
+        rows = page_bench.run(scan, archive, beside)
+        lines = [page_bench.sentence(row) for row in rows]
+    else:
+        rows = timing.run()
+        lines = [timing.sentence(row) for row in rows]
     finish(out, {"rows": rows}, lines)

@@ -90,10 +90,12 @@ def calibrate(
             f"Archive {archive.name} comes with the project and stays as it is; "
             "write a calibrated copy with --out."
         )
-    if evidence is None:
+    if evidence is not None:
+        calibration, figures = fit_on_evidence(archive, Evidence.load(evidence))
+    elif queries is not None:
         calibration, figures = fit_trust(archive, queries, splits=splits, progress=progress)
     else:
-        calibration, figures = fit_on_evidence(archive, Evidence.load(evidence))
+        raise EvaluationError("Nothing to fit on; name --queries or --evidence.")
     if out is None:
         return indexing.calibrate(archive.folder, calibration), figures
     return indexing.calibrated_copy(archive, calibration, out), figures

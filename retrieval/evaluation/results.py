@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -139,15 +138,10 @@ def keep(found: Json) -> None:
         replace_json(Path(folder) / file, found)
 
 
-def kept(archive_id: str) -> list[Json]:
-    """The evaluations of an archive that were kept, by protocol; damaged ones are passed over."""
+def kept_files(archive_id: str) -> list[Path]:
+    """Files of the evaluations of an archive that were kept, by protocol."""
     folder = os.environ.get(KEPT)
-    paths = sorted(Path(folder).glob(f"{archive_id}-*.json")) if folder else []
-    found = []
-    for path in paths:
-        with contextlib.suppress(EvaluationError):
-            found.append(read_file(path))
-    return found
+    return sorted(Path(folder).glob(f"{archive_id}-*.json")) if folder else []
 
 
 def seeds(name: str) -> list[str]:

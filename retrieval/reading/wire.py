@@ -194,7 +194,7 @@ def patient_of(header: dict[str, Any]) -> str:
     token = header["patient"]
     if not re.fullmatch("([0-9a-f]{16})?", token):
         raise ValueError("no checksum")
-    return token
+    return str(token)
 
 
 def decoded(data: bytes, frame: int | None) -> Message:

@@ -128,7 +128,8 @@ def abstain(calibration: Calibration, chances: Mapping[str, float]) -> bool:
 def prevalence(histograms: Counts) -> Floats:
     """The share (n, labels) of each label among the cases a query may meet."""
     counts = histograms.sum(axis=2)
-    return counts / counts.sum(axis=1, keepdims=True)
+    shares: Floats = counts / counts.sum(axis=1, keepdims=True)
+    return shares
 
 
 def neighbourhood(histograms: Counts, temperature: float) -> tuple[Floats, Floats]:
@@ -145,4 +146,5 @@ def neighbourhood(histograms: Counts, temperature: float) -> tuple[Floats, Float
 def log_chances(shares: Floats, means: Floats, slope: float) -> Floats:
     """Logs (n, labels) of the chances that follow from `neighbourhood` and a slope."""
     logits = shares + slope * means
-    return logits - logsumexp(logits, axis=1, keepdims=True)
+    logs: Floats = logits - logsumexp(logits, axis=1, keepdims=True)
+    return logs

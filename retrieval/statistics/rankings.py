@@ -128,4 +128,5 @@ def mean_nearest(histograms: Counts, k: int = NEIGHBOURS) -> Floats:
     """Mean distance (n,) to the k nearest cases, or to all where there are fewer."""
     reached = np.minimum(np.cumsum(histograms.sum(axis=1), axis=1), k)
     taken = np.diff(reached, prepend=0, axis=1)
-    return taken @ np.arange(taken.shape[1]) / reached[:, -1]
+    found: Floats = taken @ np.arange(taken.shape[1]) / reached[:, -1]
+    return found

@@ -140,12 +140,14 @@ def brier(chances: Floats, truth: Places) -> Floats:
 
     Brier, "Verification of forecasts expressed in terms of probability", 1950.
     """
-    return ((chances - np.eye(chances.shape[1])[truth]) ** 2).sum(axis=1)
+    scores: Floats = ((chances - np.eye(chances.shape[1])[truth]) ** 2).sum(axis=1)
+    return scores
 
 
 def largest(chances: Floats) -> Floats:
     """The largest chance (n,) of each query; those that differ in rounding alone are equal."""
-    return chances.max(axis=1).round(PLACES)
+    largest_of_each: Floats = chances.max(axis=1).round(PLACES)
+    return largest_of_each
 
 
 def share_right(chances: Floats, truth: Places) -> Floats:
@@ -155,7 +157,8 @@ def share_right(chances: Floats, truth: Places) -> Floats:
 
 def _top(chances: Floats) -> Floats:
     top = chances.round(PLACES) == largest(chances)[:, None]
-    return top / top.sum(axis=1, keepdims=True)
+    shares: Floats = top / top.sum(axis=1, keepdims=True)
+    return shares
 
 
 def equal_count_bins(values: Floats) -> Places:
@@ -169,7 +172,8 @@ def equal_count_bins(values: Floats) -> Places:
 def calibration_error(chance: Floats, right: Floats, bins: Places) -> Floats:
     """Mean difference between chance (n,) and outcome, bin by bin, of `right` (..., n)."""
     member = bins[:, None] == np.arange(bins.max() + 1)
-    return np.abs((right - chance) @ member).sum(axis=-1) / len(bins)
+    error: Floats = np.abs((right - chance) @ member).sum(axis=-1) / len(bins)
+    return error
 
 
 def perfect_range(chances: Floats, patients: Strings, bins: Places, *, seed: int = 0) -> Floats:
@@ -218,7 +222,8 @@ def answered_mean(
     size = np.concatenate([[0.0], np.cumsum(np.bincount(group, weights))])
     total = np.concatenate([[0.0], np.cumsum(np.bincount(group, weights * values))])
     wanted = coverages * size[-1]
-    return np.interp(wanted, size, total) / wanted
+    gained: Floats = np.interp(wanted, size, total) / wanted
+    return gained
 
 
 def coverage_gain(chance: Floats, precision: Floats, patients: Strings) -> Floats:

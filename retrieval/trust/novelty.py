@@ -84,9 +84,11 @@ def _own_distances(values: Values, patients: npt.NDArray[np.str_]) -> Floats:
 def _apart(some: Values, values: Values) -> Values:
     """Euclidean distances (m, n)."""
     squares = (some**2).sum(axis=1)[:, None] + (values**2).sum(axis=1) - 2 * some @ values.T
-    return np.sqrt(np.maximum(squares, 0))
+    found: Values = np.sqrt(np.maximum(squares, 0))
+    return found
 
 
 def _nearest(apart: Values) -> Floats:
     """Mean of the NEIGHBOURS smallest of each row (m, n)."""
-    return np.partition(apart, NEIGHBOURS - 1, axis=1)[:, :NEIGHBOURS].mean(axis=1)
+    found: Floats = np.partition(apart, NEIGHBOURS - 1, axis=1)[:, :NEIGHBOURS].mean(axis=1)
+    return found

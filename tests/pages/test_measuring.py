@@ -8,6 +8,7 @@ import time
 import pytest
 
 from pages.common.measured import measuring, sections
+from pages.common.shell import state
 from pages.common.shell import texts as words
 from retrieval.archives.archive import open_archive
 from retrieval.evaluation import results
@@ -49,8 +50,8 @@ def ended():
 
 def measured(app):
     """What this visit has measured; AppTest's state knows no get."""
-    here = measuring.HERE in app.session_state
-    return app.session_state[measuring.HERE] if here else {}
+    here = state.MEASURED.name in app.session_state
+    return app.session_state[state.MEASURED.name] if here else {}
 
 
 def test_a_measurement_is_shown_and_equals_the_command_lines():

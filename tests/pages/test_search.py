@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pages.common.shell import engine, pictures
+from pages.common.shell import engine, pictures, resources
 from pages.common.shell import texts as words
 from retrieval.archives import archive as archives
 from retrieval.archives.indexing import index
@@ -261,8 +261,8 @@ def test_another_frame_can_be_chosen_where_one_is_blank(blank):
     assert not app.error and ranks(app)
 
 
-def test_a_damaged_gate_refuses_no_search(monkeypatch):
-    monkeypatch.setattr(engine, "gate", lambda: None)
+def test_a_damaged_input_check_refuses_no_search(monkeypatch):
+    monkeypatch.setattr(resources, "input_check", lambda: None)
     assert ranks(uploaded(started(), sample_bytes()))
 
 

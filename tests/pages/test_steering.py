@@ -12,8 +12,8 @@ from streamlit.testing.v1 import AppTest
 
 from pages.common.ask import region, steering, visit
 from pages.common.matches import takeaway, why
+from pages.common.shell import state, traces
 from pages.common.shell import texts as words
-from pages.common.shell import traces
 from retrieval.archives import archive as archives
 from retrieval.archives.indexing import add, index
 from retrieval.codes.model import prune
@@ -21,11 +21,13 @@ from retrieval.data.folder import read_folder
 from retrieval.data.synthetic import write_ct_series
 from retrieval.imaging.regions import Region
 from retrieval.reading.decode import decode
+from retrieval.reading.scan import Scan
 from retrieval.search.refining import Examples, Space, code_of
 from retrieval.search.search import search
 from tests import small
 from tests.pages.visiting import (
     control,
+    counted,
     ranks,
     rows,
     sample_bytes,
@@ -282,7 +284,15 @@ def test_earlier_searches_come_back_and_are_forgotten():
     app.run()
     assert len([one for one in app.button if one.label == "Ask again"]) == 1
     app = pressed(app, "Forget them")
-    assert len(app.session_state[visit.KEY]) <= 1  # the search on screen is the only one left
+    assert (
+        len(app.session_state[state.EARLIER_SEARCHES.name]) <= 1
+    )  # the search on screen is the only one left
+
+
+def test_a_small_picture_of_a_scan_is_made_once(monkeypatch):
+    made = counted(monkeypatch, Scan, "png")
+    app = uploaded(started(), sample_bytes())
+    assert ranks(app.run().run()) and len(made) == 1
 
 
 def test_an_earlier_search_of_a_slice_asks_that_slice_again(tmp_path):
@@ -304,7 +314,10 @@ def test_an_earlier_search_of_a_slice_asks_that_slice_again(tmp_path):
 def test_no_other_visit_sees_what_this_one_asked():
     uploaded(started(), sample_bytes())
     other = started()
-    assert visit.KEY not in other.session_state or not other.session_state[visit.KEY]
+    assert (
+        state.EARLIER_SEARCHES.name not in other.session_state
+        or not other.session_state[state.EARLIER_SEARCHES.name]
+    )
     assert not [one for one in other.button if one.label == "Ask again"]
 
 

@@ -6,20 +6,23 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.common.lesson import differing, lesson
+from pages.common.lesson import differing, session
 from pages.common.shell import maps
 from pages.common.shell import texts as words
 from retrieval.archives import archive as archives
+from retrieval.archives.indexing import index
 from retrieval.codes import hamming
+from retrieval.data.folder import read_folder
 from retrieval.errors import ModelError
 from retrieval.teaching import questions as teaching
-from tests.pages.visiting import at_page, control, texts
+from tests import small
+from tests.pages.visiting import at_page, control, counted, texts
 
 SAMPLE = "sample-ct"
 COUNT = 5
 
 
-def session(kind):
+def opened(kind):
     app = at_page(words.TEACH.file)
     app = control(app, "kind").select(kind).run()
     app = control(app, "n").select(COUNT).run()
@@ -27,25 +30,24 @@ def session(kind):
     return app
 
 
-def test_a_session_without_questions_is_looked_for_again(monkeypatch):
+def test_questions_are_made_again_when_pictures_come_or_go(monkeypatch, tmp_path, model):
     """Pictures may have been fetched since, by anybody."""
-    archive, plan = archives.open_archive(SAMPLE), lesson.Plan(teaching.KINDS[0], 7, 4321, False)
-    made = []
-    with monkeypatch.context() as patched:
-        patched.setattr(lesson.Pool, "of", lambda *_: made.append(1))
-        patched.setattr(lesson.asking, "session", lambda *_, **__: ())
-        lesson._pool.clear()
-        assert lesson.questions(archive, plan) == lesson.questions(archive, plan) == ()
-        assert len(made) == 2
-    assert len(lesson.questions(archive, plan)) == 7
-    monkeypatch.setattr(lesson.asking, "session", lambda *_, **__: ())
-    assert len(lesson.questions(archive, plan)) == 7  # what was found is kept
+    written = small.write_folder(tmp_path / "folder")
+    archive = index(read_folder(written), model, tmp_path / "archive")
+    plan = session.Plan(teaching.KINDS[0], 5, 4321, False)
+    pools = counted(monkeypatch, archives.Archive, "picture")
+    (written / "images").rename(tmp_path / "away")
+    assert session.questions(archive, plan) == () and pools
+    pools.clear()
+    assert session.questions(archive, plan) == () and not pools
+    (tmp_path / "away").rename(written / "images")
+    assert session.questions(archive, plan) and len(pools) == len(archive)
 
 
 def test_why_there_is_nothing_to_ask_is_said(monkeypatch):
     app = control(at_page("teach.py"), "archive").select("covid-ct").run()
     assert "its pictures are not on this machine" in app.info[0].value
-    monkeypatch.setattr(lesson, "questions", lambda *_: ())
+    monkeypatch.setattr(session, "questions", lambda *_: ())
     app = at_page("teach.py")
     assert not app.exception and "too few of its cases" in app.info[0].value
 
@@ -91,7 +93,7 @@ def toggle(app, key):
 
 def test_nothing_tells_the_truth_before_an_answer():
     for kind in teaching.KINDS:
-        app = session(kind)
+        app = opened(kind)
         archive, asked = questions(kind)
         assert len(alts(app)) == len(asked[0].shown)
         assert all(alt.endswith("to be judged") for alt in alts(app))
@@ -104,7 +106,7 @@ def test_nothing_tells_the_truth_before_an_answer():
 
 
 def test_after_look_alikes_the_bits_that_differ_are_traced():
-    app = answered(session("look-alikes"), "look-alikes")
+    app = answered(opened("look-alikes"), "look-alikes")
     assert len(alts(app)) == 2  # no map before it is asked for
     app = toggle(app, differing.KEY).set_value(True).run()
     assert not app.exception
@@ -126,7 +128,7 @@ def test_most_of_the_difference_outside_the_lungs_is_warned_of(monkeypatch, outs
     picture, evidence = np.zeros((8, 8), np.uint8), np.ones((2, 2), np.float32)
     first, second = (maps.Shown(picture, evidence, o, True) for o in (outside, 0.2))
     monkeypatch.setattr(differing, "_traced", lambda *_: (3, (first, second)))
-    app = answered(session("look-alikes"), "look-alikes")
+    app = answered(opened("look-alikes"), "look-alikes")
     app = toggle(app, differing.KEY).set_value(True).run()
     warned = [warning.value for warning in app.warning]
     about = [text for text in warned if "outside the lungs" in text]
@@ -137,7 +139,7 @@ def test_most_of_the_difference_outside_the_lungs_is_warned_of(monkeypatch, outs
 
 def test_without_a_map_the_session_goes_on(monkeypatch):
     monkeypatch.setattr(differing.pictures, "case_scan", lambda *_: None)
-    app = answered(session("look-alikes"), "look-alikes")
+    app = answered(opened("look-alikes"), "look-alikes")
     app = toggle(app, differing.KEY).set_value(True).run()
     assert not app.exception and not app.error
     assert any("maps need both pictures" in info.value for info in app.info)
@@ -149,7 +151,7 @@ def test_a_map_that_fails_is_one_sentence_without_a_path(monkeypatch):
         raise ModelError("/srv/secret/model.json is damaged.")
 
     monkeypatch.setattr(differing, "_traced", fails)
-    app = answered(session("look-alikes"), "look-alikes")
+    app = answered(opened("look-alikes"), "look-alikes")
     app = toggle(app, differing.KEY).set_value(True).run()
     assert not app.exception and not app.error
     assert any("could not be made here" in info.value for info in app.info)
@@ -159,14 +161,14 @@ def test_a_map_that_fails_is_one_sentence_without_a_path(monkeypatch):
 
 def test_equal_codes_have_nothing_to_show(monkeypatch):
     monkeypatch.setattr(differing, "_traced", lambda *_: (0, ()))
-    app = answered(session("look-alikes"), "look-alikes")
+    app = answered(opened("look-alikes"), "look-alikes")
     app = toggle(app, differing.KEY).set_value(True).run()
     assert not app.exception and any("bits are the same" in text for text in texts(app))
 
 
 @pytest.mark.parametrize("kind", teaching.KINDS)
 def test_a_session_ends_with_a_summary(kind):
-    app = session(kind)
+    app = opened(kind)
     for _ in range(COUNT):
         app = pressed(answered(app, kind), "lesson-next")
     assert any(text == "The session is over" for text in texts(app))
@@ -180,7 +182,7 @@ def test_a_session_ends_with_a_summary(kind):
 
 
 def test_before_a_class_the_controls_are_folded_and_keep_their_choice():
-    app = session("odd-one-out")
+    app = opened("odd-one-out")
     app = toggle(app, "large").set_value(True).run()
     assert not app.exception
     assert [one.label for one in app.expander] == ["Archive and session"]

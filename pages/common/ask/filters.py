@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
-from pages.common.shell import texts
+from pages.common.shell import state, texts
 from retrieval.archives.archive import Archive
 from retrieval.data.folder import names_patient
 
@@ -28,9 +28,9 @@ def control(archive: Archive) -> None:
             if len(options) > 1:
                 st.multiselect(
                     name,
-                    options,
-                    format_func=partial(_named, column),
-                    key=_key(archive, column),
+                    list(options),
+                    format_func=options.__getitem__,
+                    key=state.only(column, archive.id).name,
                     placeholder="All",
                     persist_state="session",
                 )
@@ -48,27 +48,20 @@ def allowed(archive: Archive) -> npt.NDArray[np.bool_] | None:
     return mask
 
 
-def _options(archive: Archive, column: str) -> list[str]:
-    return _values(archive.state, column, archive)
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _values(state: str, column: str, _archive: Archive) -> list[str]:
-    values = np.unique(_archive.catalogue.column(column)).tolist()
-    return [value for value in values if names_patient(value)]
+@lru_cache(maxsize=64)
+def _options(archive: Archive, column: str) -> dict[str, str]:
+    """What can be chosen of a column, and how a menu shows it."""
+    values = np.unique(archive.catalogue.column(column)).tolist()
+    return {value: _named(column, value) for value in values if names_patient(value)}
 
 
 def _chosen(archive: Archive, column: str) -> list[str]:
-    return st.session_state.get(_key(archive, column)) or []
+    return [*state.only(column, archive.id).get()]
 
 
 def _clear(archive: Archive) -> None:
     for column in COLUMNS:
-        st.session_state[_key(archive, column)] = []
-
-
-def _key(archive: Archive, column: str) -> str:
-    return f"only-{column}-{archive.id}"
+        state.only(column, archive.id).set([])
 
 
 def _named(column: str, value: str) -> str:

@@ -10,7 +10,7 @@ import streamlit as st
 from PIL import Image, ImageDraw
 
 from pages.common.ask import upload
-from pages.common.shell import engine, palette, texts
+from pages.common.shell import engine, palette, state, texts
 from retrieval.errors import RetrievalError
 from retrieval.imaging.regions import LEAST, Region
 
@@ -23,7 +23,7 @@ GRID = 24  # invisible points: a box can only be drawn where there is something 
 
 def chosen(scan: upload.ChosenScan) -> Region | None:
     """The part of this scan that is asked with; None for all of it."""
-    return st.session_state.get(_key(scan))
+    return _key(scan).get()
 
 
 def control(scan: upload.ChosenScan) -> None:
@@ -44,8 +44,7 @@ def control(scan: upload.ChosenScan) -> None:
             st.button(
                 "Use the whole scan",
                 icon=":material/fullscreen:",
-                on_click=st.session_state.pop,
-                args=(_key(scan), None),
+                on_click=_key(scan).clear,
             )
             if st.button("Another part", icon=":material/crop_free:"):
                 _dialog(scan)
@@ -68,7 +67,7 @@ def _dialog(scan: upload.ChosenScan) -> None:
     with left:
         event = st.plotly_chart(
             _drawing_board(_preview(scan)),
-            key=f"part-draw-{scan.digest[:16]}",
+            key=state.region_control("draw", scan.digest),
             on_select="rerun",
             selection_mode="box",
             config={"displayModeBar": False, "scrollZoom": False},
@@ -78,8 +77,8 @@ def _dialog(scan: upload.ChosenScan) -> None:
         )
     drawn = _drawn(event)
     with right:
-        columns = _edges("Left and right edge", f"part-x-{scan.digest[:16]}")
-        rows = _edges("Upper and lower edge", f"part-y-{scan.digest[:16]}")
+        columns = _edges("Left and right edge", state.region_control("x", scan.digest))
+        rows = _edges("Upper and lower edge", state.region_control("y", scan.digest))
         st.caption("A box drawn on the picture counts before these edges.")
     wanted = drawn or _region(columns, rows)
     with right:
@@ -100,7 +99,7 @@ def _use(scan: upload.ChosenScan, wanted: Region) -> None:
     except RetrievalError as error:
         st.error(texts.plain(str(error)), icon=":material/error:")
         return
-    st.session_state[_key(scan)] = wanted
+    _key(scan).set(wanted)
     st.rerun()
 
 
@@ -186,5 +185,5 @@ def _preview(scan: upload.ChosenScan) -> Image.Image:
     return Image.fromarray(decoded.preview(SHOWN))
 
 
-def _key(scan: upload.ChosenScan) -> str:
-    return f"region-{scan.digest[:16]}-{upload.frame(scan)}"
+def _key(scan: upload.ChosenScan) -> state.Key[Region | None]:
+    return state.region(scan.digest, upload.frame(scan))

@@ -15,11 +15,11 @@ def show(chosen: Archive | None) -> None:
     offered, _ = archives.offered()
     wanted = chosen.about.get("modality", "") if chosen else ""
     found = [
-        (archive, pictures.samples(str(archive.folder), archive.state, archive))
+        (archive, pictures.samples(archive))
         for archive in offered.values()
         if archive.about.get("modality", "") == wanted
     ]
-    archive, entries = next(((a, e) for a, e in found if e), (None, []))
+    archive, entries = next(((a, e) for a, e in found if e), (None, ()))
     if archive is None:
         return
     st.subheader("Or start with a synthetic scan", anchor=False)

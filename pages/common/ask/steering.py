@@ -7,7 +7,7 @@ import contextlib
 import streamlit as st
 
 from pages.common.ask import region, upload
-from pages.common.shell import choices, engine, texts
+from pages.common.shell import choices, engine, state, texts
 from pages.common.shell.context import Context
 from retrieval.archives.archive import Archive
 from retrieval.archives.catalogue import Entry
@@ -19,7 +19,6 @@ from retrieval.search.search import RankedArchive
 MORE, LESS, FROM_HERE = "More like this", "Less like this", "Search from this case"
 ICONS = {MORE: ":material/add:", LESS: ":material/remove:", FROM_HERE: ":material/search:"}
 CASE = "case"  # in the address
-OPENED_KEY = "opened_case"
 
 
 def search(chosen: upload.ChosenScan, archive: Archive) -> tuple[engine.Query, RankedArchive]:
@@ -50,20 +49,20 @@ def _own_case(chosen: upload.ChosenScan, archive: Archive) -> Entry | None:
 
 def menu(chosen: upload.ChosenScan, context: Context, hit: Hit) -> None:
     """What a reader can do with a card besides comparing it."""
-    key = f"steer-{context.archive.id}-{hit.rank}-{hit.entry.id}"
+    key = state.refinement(context.archive.id, hit.rank, hit.entry.id)
     st.menu_button(
         "Refine",
         [MORE, LESS, FROM_HERE],
         format_func=lambda option: f"{ICONS[option]} {option}",
         help="Refine the list by this case, or ask about it",
-        key=key,
+        key=key.name,
         on_click=_do,
         args=(key, chosen, context.archive, hit),
     )
 
 
-def _do(key: str, chosen: upload.ChosenScan, archive: Archive, hit: Hit) -> None:
-    picked = st.session_state.get(key)
+def _do(key: state.Key[str], chosen: upload.ChosenScan, archive: Archive, hit: Hit) -> None:
+    picked = key.get()
     if picked == FROM_HERE:
         upload.take_case(archive, hit.entry, choices.current_name())
         return
@@ -72,12 +71,12 @@ def _do(key: str, chosen: upload.ChosenScan, archive: Archive, hit: Hit) -> None
         moved = now.with_more(hit.position) if picked == MORE else now.with_less(hit.position)
     except SearchError:
         return  # it is an example already, and stands in the list above
-    st.session_state[_key(chosen, archive)] = (*_steps(chosen, archive), moved)
+    _steps(chosen, archive).set((*_steps(chosen, archive).get(), moved))
 
 
 def examples_of(chosen: upload.ChosenScan, archive: Archive) -> Examples:
     """The examples given for this scan in this archive."""
-    steps = _steps(chosen, archive)
+    steps = _steps(chosen, archive).get()
     return steps[-1] if steps else NO_EXAMPLES
 
 
@@ -102,27 +101,18 @@ def panel(chosen: upload.ChosenScan, archive: Archive) -> None:
                 named = f"{texts.finding(entry)}, patient {texts.patient_group(entry.patient_id)}"
                 st.markdown(f":small[{ICONS[title]} {title}: {texts.plain(named, 80)}]")
         with st.container(horizontal=True, gap="small"):
-            key = _key(chosen, archive)
             steps = _steps(chosen, archive)
             st.button(
                 "Undo the last",
                 icon=":material/undo:",
-                on_click=_keep,
-                args=(key, steps[:-1]),
+                on_click=steps.set,
+                args=(steps.get()[:-1],),
             )
-            st.button("Drop all", icon=":material/close:", on_click=_keep, args=(key, ()))
+            st.button("Drop all", icon=":material/close:", on_click=steps.clear)
 
 
-def _keep(key: str, steps: tuple[Examples, ...]) -> None:
-    st.session_state[key] = steps
-
-
-def _steps(chosen: upload.ChosenScan, archive: Archive) -> tuple[Examples, ...]:
-    return st.session_state.get(_key(chosen, archive), ())
-
-
-def _key(chosen: upload.ChosenScan, archive: Archive) -> str:
-    return f"examples-{chosen.digest[:16]}-{archive.id}"
+def _steps(chosen: upload.ChosenScan, archive: Archive) -> state.Key[tuple[Examples, ...]]:
+    return state.examples(chosen.digest, archive.id)
 
 
 def case_of(archive: Archive, case: str) -> Entry:
@@ -139,9 +129,9 @@ def case_of(archive: Archive, case: str) -> Entry:
 def open_address(archive: Archive | None) -> None:
     """Ask about the case that the address names, once."""
     wanted = st.query_params.get(CASE, "")
-    if archive is None or not wanted or st.session_state.get(OPENED_KEY) == wanted:
+    if archive is None or not wanted or state.OPENED_CASE.get() == wanted:
         return
-    st.session_state[OPENED_KEY] = wanted
+    state.OPENED_CASE.set(wanted)
     try:
         upload.take_case(archive, case_of(archive, wanted), choices.current_name())
     except SearchError as error:
@@ -153,7 +143,7 @@ def keep_address(chosen: upload.ChosenScan | None) -> None:
     """Let the address name the case that is asked about, or none."""
     here = chosen is not None and chosen.home == choices.current_name()
     case = chosen.case if here else ""
-    st.session_state[OPENED_KEY] = case
+    state.OPENED_CASE.set(case)
     if case:
         st.query_params[CASE] = case
     elif CASE in st.query_params:

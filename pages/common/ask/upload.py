@@ -11,16 +11,12 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from pages.common import viewer
-from pages.common.shell import choices, engine, pictures, texts, traces
+from pages.common.shell import choices, engine, pictures, state, texts, traces
 from retrieval.archives.archive import Archive
 from retrieval.archives.catalogue import Entry
 from retrieval.reading.scan import LIMITS
 from retrieval.reading.series import AS_GIVEN, Series, arrange
 
-SCAN_KEY, ROUND_KEY, PROBLEM_KEY = "scan", "upload_round", "upload_problem"
-# What keys of an upload's choices start with: of those that say what is asked, and of the rest.
-ASKED_WITH = ("series-", "slice-", "frame-", "region-", "examples-")
-CHOICES = (*ASKED_WITH, "page-", "part-")
 SERIES_BYTES = 1 << 30  # all files of a folder together
 
 
@@ -80,29 +76,29 @@ def group() -> str:
 
 def controls() -> None:
     """The controls that take files; their content, not their names, decides what they are."""
-    key = f"upload-{st.session_state.get(ROUND_KEY, 0)}"
+    given, folder = state.uploaded(folder=False), state.uploaded(folder=True)
     st.file_uploader(
         "Your scan: DICOM, PNG, JPEG, TIFF or BMP",
         accept_multiple_files=True,
-        key=key,
+        key=given.name,
         on_change=_take_upload,
-        args=(key,),
+        args=(given,),
     )
     with st.popover("Open a folder with a CT series", icon=":material/folder_open:"):
         st.file_uploader(
             "A folder of DICOM slices",
             accept_multiple_files="directory",
-            key=f"{key}-folder",
+            key=folder.name,
             on_change=_take_upload,
-            args=(f"{key}-folder",),
+            args=(folder,),
         )
     st.caption(
         f"One chest CT slice or X-ray, or all slices of a series; at most "
         f"{LIMITS.file_bytes >> 20} MB a file. Another upload replaces it. It stays in memory for "
         "this visit, never on disk."
     )
-    if st.session_state.get(PROBLEM_KEY):
-        st.error(st.session_state[PROBLEM_KEY], icon=":material/error:")
+    if problem := state.UPLOAD_PROBLEM.get():
+        st.error(problem, icon=":material/error:")
 
 
 def slice_controls() -> None:
@@ -115,7 +111,7 @@ def slice_controls() -> None:
             "Series",
             range(len(upload.series)),
             format_func=lambda number: texts.series(number, upload.series[number]),
-            key=_series_key(upload),
+            key=_series_key(upload).name,
             persist_state="session",
         )
     chosen = _series(upload)
@@ -127,7 +123,7 @@ def slice_controls() -> None:
             min_value=1,
             max_value=len(chosen.indices),
             value=_slice(upload, chosen) + 1,
-            key=_slice_key(upload, chosen),
+            key=_slice_key(upload, chosen).name,
             persist_state="session",
         )
 
@@ -143,7 +139,7 @@ def file_name() -> str:
 
 def frame(chosen: ChosenScan) -> int | None:
     """The frame chosen for a file with several, counted from 0; None for its own choice."""
-    number = st.session_state.get(_frame_key(chosen))
+    number = _frame_key(chosen).get()
     return None if number is None else number - 1
 
 
@@ -161,14 +157,14 @@ def frame_control(chosen: ChosenScan, frames: int) -> None:
         min_value=1,
         max_value=frames,
         value=_frame_number(chosen, frames),
-        key=_frame_key(chosen),
+        key=_frame_key(chosen).name,
         persist_state="session",
     )
 
 
 def take_sample(archive: Archive, entry: Entry) -> None:
     """Ask about a case of the built-in sample."""
-    _ask([_chosen(pictures.sample_bytes(archive, entry))])
+    _search_with([_chosen(pictures.sample_bytes(archive, entry))])
 
 
 def take_case(archive: Archive, entry: Entry, name: str) -> None:
@@ -180,23 +176,13 @@ def take_case(archive: Archive, entry: Entry, name: str) -> None:
     mine = path is not None and pictures.case_scan(archive, entry) is not None
     data = path.read_bytes() if path is not None and mine else b""
     digest = hashlib.sha256(data or entry.sha256.encode()).hexdigest()
-    _ask([ChosenScan(data, digest, entry.id, name)])
+    _search_with([ChosenScan(data, digest, entry.id, name)])
 
 
-def asked_with() -> dict[str, object]:
-    """What was chosen for the scan asked about: series, slice, frame, part and examples."""
-    return {
-        str(key): value
-        for key, value in st.session_state.items()
-        if str(key).startswith(ASKED_WITH)
-    }
-
-
-def restore(files: Sequence[ChosenScan], choice: Mapping[str, object]) -> None:
-    """Ask again about files of this visit, with what `asked_with` gave then."""
-    _ask(files)
-    for key, value in choice.items():
-        st.session_state[key] = value
+def restore(files: Sequence[ChosenScan], chosen: Mapping[str, object]) -> None:
+    """Search again with files of this visit, and with what `state.search_choices` gave then."""
+    _search_with(files)
+    state.restore(chosen)
 
 
 def files() -> tuple[ChosenScan, ...]:
@@ -207,9 +193,9 @@ def files() -> tuple[ChosenScan, ...]:
 
 def clear() -> None:
     """Forget the scan and what followed from it."""
-    _forget_choices()
-    st.session_state[SCAN_KEY] = None
-    st.session_state[PROBLEM_KEY] = ""
+    state.forget_choices()
+    state.SCAN.set(None)
+    state.UPLOAD_PROBLEM.clear()
     engine.forget()
     viewer.forget()
     traces.forget()
@@ -217,8 +203,8 @@ def clear() -> None:
     _empty_controls()
 
 
-def _take_upload(key: str) -> None:
-    files = st.session_state[key]
+def _take_upload(control: state.Key[Sequence[UploadedFile]]) -> None:
+    files = control.get()
     if not files:
         return
     size = sum(file.size for file in files)
@@ -226,17 +212,17 @@ def _take_upload(key: str) -> None:
     for file in files:
         _drop_upload(file)
     if chosen:
-        _ask(chosen)
+        _search_with(chosen)
     else:
-        st.session_state[PROBLEM_KEY] = texts.TOO_MANY_FILES
+        state.UPLOAD_PROBLEM.set(texts.TOO_MANY_FILES)
         _empty_controls()
 
 
-def _ask(files: Sequence[ChosenScan]) -> None:
+def _search_with(files: Sequence[ChosenScan]) -> None:
     """Ask about these files, and search the archive of what they show."""
-    _forget_choices()
-    st.session_state[PROBLEM_KEY] = ""
-    st.session_state[SCAN_KEY] = Upload(tuple(files), _arranged(files))
+    state.forget_choices()
+    state.UPLOAD_PROBLEM.clear()
+    state.SCAN.set(Upload(tuple(files), _arranged(files)))
     _empty_controls()
     first = scan()
     if first is not None and not first.case:
@@ -251,16 +237,9 @@ def _arranged(files: Sequence[ChosenScan]) -> tuple[Series, ...]:
     return (*found, Series(alone, AS_GIVEN)) if alone else tuple(found)
 
 
-def _forget_choices() -> None:
-    """Drop what was chosen for an upload: its keys hold checksums of a patient's files."""
-    for key in [*st.session_state]:
-        if str(key).startswith(CHOICES):
-            del st.session_state[key]
-
-
 def _empty_controls() -> None:
     """Give the upload controls new names: the old ones, and what they hold, are dropped."""
-    st.session_state[ROUND_KEY] = st.session_state.get(ROUND_KEY, 0) + 1
+    state.UPLOADS.set(state.UPLOADS.get() + 1)
 
 
 def _drop_upload(file: UploadedFile) -> None:
@@ -271,34 +250,35 @@ def _drop_upload(file: UploadedFile) -> None:
 
 
 def _upload() -> Upload | None:
-    return st.session_state.get(SCAN_KEY)
+    held: Upload | None = state.SCAN.get()
+    return held
 
 
 def _series(upload: Upload) -> Series:
-    return upload.series[st.session_state.get(_series_key(upload)) or 0]
+    return upload.series[_series_key(upload).get()]
 
 
 def _slice(upload: Upload, chosen: Series) -> int:
     """Place of the slice asked about, the middle one at first."""
-    number = st.session_state.get(_slice_key(upload, chosen))
+    number = _slice_key(upload, chosen).get()
     return len(chosen.indices) // 2 if number is None else number - 1
 
 
-def _series_key(upload: Upload) -> str:
-    return f"series-{upload.digest[:16]}"
+def _series_key(upload: Upload) -> state.Key[int]:
+    return state.series(upload.digest)
 
 
-def _slice_key(upload: Upload, chosen: Series) -> str:
-    return f"slice-{upload.digest[:16]}-{chosen.indices[0]}"
+def _slice_key(upload: Upload, chosen: Series) -> state.Key[int | None]:
+    return state.slice_number(upload.digest, chosen.indices[0])
 
 
 def _frame_number(chosen: ChosenScan, frames: int) -> int:
     """The frame chosen, counted from 1; the middle one at first."""
-    return st.session_state.get(_frame_key(chosen)) or frames // 2 + 1
+    return _frame_key(chosen).get() or frames // 2 + 1
 
 
-def _frame_key(chosen: ChosenScan) -> str:
-    return f"frame-{chosen.digest}"
+def _frame_key(chosen: ChosenScan) -> state.Key[int | None]:
+    return state.frame(chosen.digest)
 
 
 def _chosen(data: bytes) -> ChosenScan:

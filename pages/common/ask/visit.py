@@ -9,13 +9,11 @@ from dataclasses import dataclass
 import streamlit as st
 
 from pages.common.ask import upload
-from pages.common.shell import choices, engine, texts
+from pages.common.shell import choices, engine, state, texts
 from pages.common.shell.context import Context
 
-KEY = "visit"
 MOST = 8
 BYTES = 128 << 20  # of all files that are remembered together
-THUMB = 96  # pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,19 +47,18 @@ def remember(chosen: upload.ChosenScan, context: Context) -> None:
         return
     thumb = None
     if not chosen.stored:
-        scan = engine.scan(chosen.data, chosen.digest, upload.frame(chosen))
-        thumb = scan.png(THUMB)
+        thumb = engine.thumbnail(chosen.data, chosen.digest, upload.frame(chosen))
     nearest = texts.finding(context.hits[0].entry)
     now = Past(
         upload.files(),
-        upload.asked_with(),
+        state.search_choices(),
         choices.current_name(),
         f"{time.strftime('%H:%M')}",
         nearest,
         thumb,
     )
     past = [one for one in _past() if not one.asks(now.files, now.archive)]
-    st.session_state[KEY] = _bounded((now, *past))
+    state.EARLIER_SEARCHES.set(_bounded((now, *past)))
 
 
 def _bounded(past: tuple[Past, ...]) -> tuple[Past, ...]:
@@ -102,7 +99,7 @@ def control() -> None:
 
 def forget() -> None:
     """Drop all of them."""
-    st.session_state[KEY] = ()
+    state.EARLIER_SEARCHES.set(())
 
 
 def _restore(one: Past) -> None:
@@ -112,4 +109,4 @@ def _restore(one: Past) -> None:
 
 
 def _past() -> tuple[Past, ...]:
-    return st.session_state.get(KEY, ())
+    return state.EARLIER_SEARCHES.get()

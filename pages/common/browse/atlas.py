@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.common.ask import upload
 from pages.common.measured import charts
-from pages.common.shell import choices, palette, pictures, texts
+from pages.common.shell import choices, palette, pictures, state, texts
 from retrieval.archives import map as layouts
 from retrieval.archives.archive import Archive
 from retrieval.archives.catalogue import Entry
@@ -18,7 +18,6 @@ from retrieval.search.hits import Hit
 
 HEIGHT = 620
 NEIGHBOURS = 6
-TYPED = "browse-case"
 
 
 def chart(archive: Archive, allowed: npt.NDArray[np.bool_] | None) -> int | None:
@@ -48,7 +47,7 @@ def chart(archive: Archive, allowed: npt.NDArray[np.bool_] | None) -> int | None
 
 def _typed() -> str:
     """The case id, or the start of one, that was typed beside the map."""
-    return st.session_state.get(TYPED, "").strip()
+    return state.TYPED_CASE.get().strip()
 
 
 def _marked(figure: go.Figure, archive: Archive, row: int) -> go.Figure:
@@ -74,7 +73,7 @@ def _marked(figure: go.Figure, archive: Archive, row: int) -> go.Figure:
 
 def _clicked() -> None:
     """A click chooses anew, whatever id was typed before."""
-    st.session_state[TYPED] = ""
+    state.TYPED_CASE.set("")
 
 
 @st.cache_data(max_entries=16, show_spinner="Measuring the map")
@@ -135,7 +134,10 @@ def _range(values: npt.NDArray[np.floating]) -> list[float]:
 def case(archive: Archive, picked: int | None) -> None:
     """The case chosen on the map or by its id, and its neighbours."""
     typed = st.text_input(
-        "Case id", key=TYPED, placeholder="the start of an id", help="Chooses without a mouse"
+        "Case id",
+        key=state.TYPED_CASE.name,
+        placeholder="the start of an id",
+        help="Chooses without a mouse",
     )
     found = _rows(archive, typed.strip()) if typed.strip() else []
     if typed.strip() and len(found) != 1:

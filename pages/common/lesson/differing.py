@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pages.common.shell import engine, maps, pictures, texts
+from pages.common.shell import maps, pictures, resources, texts
 from retrieval.archives.archive import Archive
 from retrieval.explain import evidence_map
 from retrieval.reading.scan import Scan
@@ -63,7 +63,7 @@ def _traced(
     state: str, rows: tuple[int, int], _archive: Archive, _scans: Sequence[Scan]
 ) -> tuple[int, maps.Pair]:
     """How many bits of two cases differ, and both maps."""
-    model, scales = engine.model_of(_archive), engine.scales(_archive)
+    model, scales = resources.model_of(_archive), resources.scales(_archive)
     both = (evidence_map.stored_features(_archive, model, row) for row in rows)
     agreement = scales.agreement(*both)
     first, second = (

@@ -1,148 +1,32 @@
-"""A teaching session: its link, the question on screen, and the reader's answers."""
+"""A question of a teaching session on screen, and what can be pressed."""
 
 from __future__ import annotations
-
-import time
-from dataclasses import dataclass, field
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.common.lesson import differing
-from pages.common.shell import engine, pictures, texts
+from pages.common.lesson import differing, session
+from pages.common.lesson.session import Progress
+from pages.common.shell import pictures, texts
 from retrieval.archives.archive import Archive
 from retrieval.archives.catalogue import Entry
 from retrieval.codes import hamming
 from retrieval.teaching import questions as asking
-from retrieval.teaching.questions import Pool, Question
-from retrieval.teaching.scores import CONFIDENCES, Answer
+from retrieval.teaching.questions import Question
+from retrieval.teaching.scores import CONFIDENCES
 
-KIND_KEY, COUNT_KEY, SEED_KEY, LARGE_KEY = "kind", "n", "seed", "large"
-COUNTS = (5, 10, 20)
 NARROWEST = 150  # pixels of a picture, below which fewer stand side by side
-STATE_KEY = "lesson"
-TITLES = {
-    "unknown": "Unknown case",
-    "look-alikes": "Look-alikes",
-    "odd-one-out": "Odd one out",
-}
 CONFIDENCE_KEYS = dict(zip(CONFIDENCES, ("j", "k", "l"), strict=True))  # no picture's letter
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What a link says of a session."""
-
-    kind: str
-    count: int
-    seed: int
-    large: bool
-
-
-@dataclass(eq=False)
-class State:
-    """How far a reader is; of this visit only."""
-
-    key: str
-    answers: list[Answer] = field(default_factory=list)
-    first: str = ""
-    confidence: str = ""
-    final: str = ""
-    since: float = field(default_factory=time.monotonic)
-    seconds: float = 0.0
-
-    def done(self, count: int) -> bool:
-        """Whether every question was answered and left."""
-        return len(self.answers) >= count
-
-
-def settings() -> DeltaGenerator:
-    """The place of archive and controls; before a class it is folded, to leave room."""
-    if st.session_state.get(LARGE_KEY):
-        return st.expander("Archive and session", icon=":material/tune:")
-    return st.container()
-
-
-def plan() -> Plan:
-    """The controls of a session; what they say stands in the address."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        kind = st.segmented_control(
-            "Session",
-            asking.KINDS,
-            format_func=TITLES.__getitem__,
-            default=asking.KINDS[0],
-            required=True,
-            key=KIND_KEY,
-            bind="query-params",
-            persist_state="session",
-        )
-        count = st.segmented_control(
-            "Questions",
-            COUNTS,
-            default=10,
-            required=True,
-            key=COUNT_KEY,
-            bind="query-params",
-            persist_state="session",
-        )
-        seed = st.number_input(
-            "Set",
-            min_value=0,
-            max_value=9999,
-            value=1,
-            step=1,
-            key=SEED_KEY,
-            bind="query-params",
-            persist_state="session",
-            width=140,
-            help="The same number gives the same cases in the same order, in any browser.",
-        )
-        large = st.toggle("Large, for a class", key=LARGE_KEY, persist_state="session")
-    known = kind if kind in asking.KINDS else asking.KINDS[0]
-    return Plan(known, count if count in COUNTS else 10, int(seed or 0), bool(large))
-
-
-def questions(archive: Archive, wanted: Plan) -> tuple[Question, ...]:
-    """The questions of this session."""
-    key = (archive.state, wanted.kind, wanted.seed, wanted.count)
-    found = _questions(*key, archive)
-    if not found:  # pictures may arrive at any moment
-        _questions.clear(*key)
-        _pool.clear(archive.state)
-    return found
-
-
-@st.cache_data(max_entries=64, ttl=600, show_spinner="Choosing cases")
-def _questions(
-    state: str, kind: str, seed: int, count: int, _archive: Archive
-) -> tuple[Question, ...]:
-    return asking.session(_pool(state, _archive), kind, seed=seed, count=count)
-
-
-@st.cache_resource(max_entries=4, ttl=600, show_spinner=False)
-def _pool(state: str, _archive: Archive) -> Pool:
-    return Pool.of(_archive, engine.model_of(_archive))
-
-
-def state(archive: Archive, wanted: Plan) -> State:
-    """Where the reader stands in this session; another session starts anew."""
-    key = f"{archive.state}-{wanted.kind}-{wanted.count}-{wanted.seed}"
-    held = st.session_state.get(STATE_KEY)
-    if held is None or held.key != key:
-        held = st.session_state[STATE_KEY] = State(key)
-    return held
-
-
-def restart() -> None:
-    """Forget the answers of this visit."""
-    st.session_state.pop(STATE_KEY, None)
-
-
-def show(archive: Archive, wanted: Plan, asked: tuple[Question, ...], now: State) -> None:
+def show(
+    archive: Archive, wanted: session.Plan, questions: tuple[Question, ...], now: Progress
+) -> None:
     """The question that is next, and what can be pressed."""
-    question = asked[len(now.answers)]
+    question = questions[len(now.answers)]
     st.progress(
-        len(now.answers) / len(asked), text=f"Question {len(now.answers) + 1} of {len(asked)}"
+        len(now.answers) / len(questions),
+        text=f"Question {len(now.answers) + 1} of {len(questions)}",
     )
     say = st.header if wanted.large else st.subheader
     say(_prompt(question, now), anchor=False)
@@ -163,7 +47,7 @@ def show(archive: Archive, wanted: Plan, asked: tuple[Question, ...], now: State
         differing.section(archive, (first, second), ("A", "B"))
 
 
-def _places(question: Question, wanted: Plan) -> tuple[DeltaGenerator, DeltaGenerator]:
+def _places(question: Question, wanted: session.Plan) -> tuple[DeltaGenerator, DeltaGenerator]:
     """Where the scans stand and where what is asked: beside them, in sight, if there is room."""
     if len(question.shown) > 2:
         return st.container(), st.container()
@@ -172,7 +56,7 @@ def _places(question: Question, wanted: Plan) -> tuple[DeltaGenerator, DeltaGene
     return left, right
 
 
-def _prompt(question: Question, now: State) -> str:
+def _prompt(question: Question, now: Progress) -> str:
     if now.final:
         return "Right" if now.final == question.answer else "Not so"
     if question.kind == "unknown":
@@ -209,7 +93,7 @@ def _scan(archive: Archive, entry: Entry, name: str, *, revealed: bool) -> None:
     st.markdown(f"**{name}**: {texts.plain(named)}" if revealed else f"**{name}**")
 
 
-def _ask_first(question: Question, now: State) -> None:
+def _ask_first(question: Question, now: Progress) -> None:
     """A finding, then how sure: both before anything else is seen."""
     _options(question, now.first, "first")
     if not now.first:
@@ -222,12 +106,12 @@ def _ask_first(question: Question, now: State) -> None:
                 word.capitalize(),
                 key=f"sure-{key}",
                 shortcut=key,
-                on_click=_commit,
+                on_click=session.commit,
                 args=(question, word),
             )
 
 
-def _ask_again(question: Question, now: State) -> None:
+def _ask_again(question: Question, now: Progress) -> None:
     st.markdown(
         f"You said **{_option(question, now.first)}**, {now.confidence}. Press it again to keep "
         "it, or another one to change it."
@@ -243,30 +127,13 @@ def _options(question: Question, chosen: str, step: str) -> None:
                 key=f"{step}-{number}",
                 shortcut=str(number) if number <= 9 else None,
                 icon=":material/check:" if option == chosen else None,  # not by colour alone
-                on_click=_pick if step == "first" else _finish,
+                on_click=session.pick if step == "first" else session.finish,
                 args=(option,),
             )
 
 
 def _option(question: Question, option: str) -> str:
     return texts.plain(texts.label(option), 40) if question.kind == "unknown" else option
-
-
-def _pick(option: str) -> None:
-    st.session_state[STATE_KEY].first = option
-
-
-def _commit(question: Question, word: str) -> None:
-    """Hold the first answer fast; where no similar cases follow, it is the last one too."""
-    held = st.session_state[STATE_KEY]
-    held.confidence = word
-    held.seconds = time.monotonic() - held.since
-    if question.kind != "unknown":
-        held.final = held.first
-
-
-def _finish(option: str) -> None:
-    st.session_state[STATE_KEY].final = option
 
 
 def _neighbours(archive: Archive, question: Question) -> None:
@@ -289,9 +156,9 @@ def _neighbour(archive: Archive, entry: Entry, bits: int) -> None:
         st.markdown(f"**{texts.plain(named, 40)}**  \n:small[{bits} of {archive.bits} differ]")
 
 
-def _truth(archive: Archive, question: Question, now: State) -> None:
+def _truth(archive: Archive, question: Question, now: Progress) -> None:
     answer = _option(question, question.answer)
-    text = f"{_asked(question)} **{answer}**; you said {_option(question, now.final)}."
+    text = f"{_told(question)} **{answer}**; you said {_option(question, now.final)}."
     if question.kind == "unknown" and now.first != now.final:
         text += f" Before you saw similar cases: {_option(question, now.first)}."
     (st.success if now.final == question.answer else st.error)(
@@ -304,12 +171,12 @@ def _truth(archive: Archive, question: Question, now: State) -> None:
         key="lesson-next",
         shortcut="n",
         icon=":material/arrow_forward:",
-        on_click=_next,
+        on_click=session.leave,
         args=(question,),
     )
 
 
-def _asked(question: Question) -> str:
+def _told(question: Question) -> str:
     """The start of the sentence that tells the truth, ending before the answer."""
     if question.kind == "unknown":
         return "It is"
@@ -334,9 +201,3 @@ def _beside(margin: int) -> str:
     if not margin:
         return "as far off as"
     return f"{texts.count(abs(margin), 'bit')} {'farther off' if margin > 0 else 'nearer'} than"
-
-
-def _next(question: Question) -> None:
-    held = st.session_state[STATE_KEY]
-    answer = Answer(question, held.first, held.confidence, held.final, held.seconds)
-    st.session_state[STATE_KEY] = State(held.key, [*held.answers, answer])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.common.lesson import lesson
+from pages.common.lesson import session
 from pages.common.shell import texts
 from retrieval.teaching.scores import CONFIDENCES, Score, Share, score, table
 
 
-def show(now: lesson.State, plan: lesson.Plan) -> None:
+def show(now: session.Progress, plan: session.Plan) -> None:
     """The summary of a session."""
     found = score(now.answers)
     (st.header if plan.large else st.subheader)("The session is over", anchor=False)
@@ -26,7 +26,9 @@ def show(now: lesson.State, plan: lesson.Plan) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**How sure, and how often right**")
-        st.table(_sureness(found), border="horizontal", hide_index=True, alt="Right by confidence")
+        st.table(
+            _confidences(found), border="horizontal", hide_index=True, alt="Right by confidence"
+        )
     with right:
         st.markdown("**How hard, and how often right**")
         st.table(_hardness(found), border="horizontal", hide_index=True, alt="Right by difficulty")
@@ -42,7 +44,7 @@ def show(now: lesson.State, plan: lesson.Plan) -> None:
             icon=":material/download:",
             on_click="ignore",
         )
-        st.button("Again", icon=":material/refresh:", shortcut="n", on_click=lesson.restart)
+        st.button("Again", icon=":material/refresh:", shortcut="n", on_click=session.restart)
     st.caption("Answers stay in this visit; they are sent nowhere and are gone with the tab.")
 
 
@@ -57,7 +59,7 @@ def _metric(title: str, share: Share) -> None:
     )
 
 
-def _sureness(found: Score) -> list[dict[str, str]]:
+def _confidences(found: Score) -> list[dict[str, str]]:
     return [
         {
             "You were": word.capitalize(),

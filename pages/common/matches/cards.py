@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import streamlit as st
 
 from pages.common.matches import sentences
@@ -21,42 +19,45 @@ def card(group: Group, context: Context) -> None:
     """A hit with the ones folded behind it."""
     hit = group.first
     with st.container(border=True, gap="xsmall", height="stretch"):
-        facts(hit, context)
+        shown = _facts(hit, context)
         _badges(hit, context.hits)
         st.markdown(_origin(hit))
         with st.container(horizontal=True, gap="xsmall"):
-            compare_button(hit, context)
+            _compare_button(hit, context, "card", shown)
             context.steer(context, hit)
         if group.folded:
             _folded(group, context)
 
 
-def facts(hit: Hit, context: Context) -> None:
-    """Picture, finding, distance and chance of a hit."""
-    shown = _picture(hit, context, "stretch")
+def _facts(hit: Hit, context: Context) -> bool:
+    """Picture, finding, distance and chance of a hit; whether its picture is here."""
+    shown = _picture(hit, context)
     st.markdown(f"**{hit.rank}. {texts.plain(texts.finding(hit.entry), 60)}**")
     st.markdown(f":small[{' · '.join(_numbers(hit, context))}]")
     if not shown:
         _missing(context.archive)
+    return shown
 
 
 def beside(hit: Hit, context: Context) -> None:
     """The same for a case that is none of the matches, smaller."""
     with st.container(horizontal=True, gap="small"):
-        _picture(hit, context, BESIDE_WIDTH)
+        # not as the picture's own width, to which it would be scaled anew at each rerun
+        with st.container(width=BESIDE_WIDTH):
+            shown = _picture(hit, context)
         with st.container(gap="xsmall", width="stretch"):
             st.markdown(f"**{texts.plain(texts.finding(hit.entry), 60)}**")
             st.markdown(f":small[Rank {hit.rank} of all cases]")
             st.markdown(f":small[{' · '.join(_numbers(hit, context))}]")
-            compare_button(hit, context, "other")
+            _compare_button(hit, context, "other", shown)
 
 
-def _picture(hit: Hit, context: Context, width: int | Literal["stretch"]) -> bool:
+def _picture(hit: Hit, context: Context) -> bool:
     """Show a hit's picture; False where it is not on this machine."""
     png = pictures.picture(context.archive, hit.entry)
     if png:
         alt = f"Match {hit.rank}: {texts.finding(hit.entry)}, {sentences.distance(hit)}"
-        st.image(png, width=width, output_format="PNG", alt=alt)
+        st.image(png, width="stretch", output_format="PNG", alt=alt)
     return png is not None
 
 
@@ -120,9 +121,11 @@ def tied(hit: Hit, hits: Hits) -> bool:
     return hit.tied or hits.beyond == hit.distance
 
 
-def compare_button(hit: Hit, context: Context, where: str = "card") -> None:
-    """A button that shows a hit beside the query; `where` tells two of one hit apart."""
-    there = context.archive.picture(hit.entry) is not None
+def _compare_button(hit: Hit, context: Context, where: str, there: bool) -> None:
+    """A button that shows a hit beside the query, if its picture is `there`.
+
+    where : tells two buttons of one hit apart.
+    """
     pressed = st.button(
         "Compare",
         key=f"compare-{where}-{context.archive.id}-{hit.rank}-{hit.entry.id}",
@@ -141,4 +144,5 @@ def _folded(group: Group, context: Context) -> None:
         for hit in group.folded:
             named = f"{hit.rank}. {texts.plain(texts.finding(hit.entry), 60)}"
             st.markdown(f"{named}, :small[{' · '.join(_numbers(hit, context))}]")
-            compare_button(hit, context)
+            there = context.archive.picture(hit.entry) is not None
+            _compare_button(hit, context, "card", there)

@@ -7,25 +7,24 @@ import streamlit as st
 from pages.common import viewer
 from pages.common.ask import query
 from pages.common.matches import cards, sentences, why
-from pages.common.shell import engine, pictures, texts
+from pages.common.shell import engine, pictures, state, texts
 from pages.common.shell.context import Context
 from retrieval.search.hits import Hit
 
-PLACE_KEY = "compared"
 HEIGHT = 520  # pixels
 
 
 def show(asked: engine.Query, context: Context, hit: Hit) -> None:
     """Open the pair of the query and `hit`, a match or any other case of the archive."""
     hits = context.hits.hits if hit in context.hits.hits else (*context.hits.hits, hit)
-    st.session_state[PLACE_KEY] = hits.index(hit)
+    state.COMPARED.set(hits.index(hit))
     _dialog(asked, context, hits)
 
 
 @st.dialog("Side by side", width="large", icon=":material/compare:")
 def _dialog(asked: engine.Query, context: Context, hits: tuple[Hit, ...]) -> None:
     """The pair in linked viewers, with what is known of the case; others one click away."""
-    place = min(st.session_state[PLACE_KEY], len(hits) - 1)
+    place = min(state.COMPARED.get(), len(hits) - 1)
     _steps(place, len(hits))
     chosen = hits[place]
     panes = [query.pane(asked)] if asked.view is not None else []
@@ -55,9 +54,9 @@ def _steps(place: int, count: int) -> None:
             st.button(
                 text,
                 icon=icon,
-                key=f"{PLACE_KEY}-{shortcut}",
+                key=f"compared-{shortcut}",
                 disabled=not 0 <= to < count,
-                on_click=st.session_state.__setitem__,
-                args=(PLACE_KEY, to),
+                on_click=state.COMPARED.set,
+                args=(to,),
                 shortcut=shortcut,
             )

@@ -10,7 +10,7 @@ import streamlit as st
 
 from pages.common.matches import cards, sentences, strip
 from pages.common.measured import figures
-from pages.common.shell import choices, engine, pictures, texts
+from pages.common.shell import choices, engine, pictures, state, texts
 from pages.common.shell.context import Context
 from retrieval.archives.archive import Archive
 from retrieval.search.folding import fold
@@ -113,8 +113,8 @@ def _page(cards_in_all: int, archive: Archive, query: engine.Query, hits: Hits) 
     pages = -(-cards_in_all // CARDS_A_PAGE)
     first = 0
     if pages > 1:
-        ids = tuple(hit.position for hit in hits.hits)
-        key = f"page-{archive.id}-{query.sha256[:16]}-{hash(ids)}"
+        rows = [hit.position for hit in hits.hits]
+        key = state.page_control(archive.id, query.sha256, rows)
         first = (st.pagination(pages, key=key) - 1) * CARDS_A_PAGE
     return first, min(first + CARDS_A_PAGE, cards_in_all)
 

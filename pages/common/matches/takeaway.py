@@ -17,7 +17,7 @@ from PIL import Image
 
 from pages.common.ask import steering, upload
 from pages.common.matches import cards, sentences
-from pages.common.shell import engine, pictures, texts
+from pages.common.shell import engine, pictures, resources, texts
 from pages.common.shell.context import Context
 from retrieval.archives.archive import Archive
 from retrieval.imaging.regions import Region
@@ -94,7 +94,7 @@ class Content:
 
 
 def _content(chosen: upload.ChosenScan, context: Context, query: engine.Query) -> Content:
-    archive, model = context.archive, engine.model_of(context.archive)
+    archive, model = context.archive, resources.model_of(context.archive)
     own = None
     if not chosen.stored:
         own = engine.scan(chosen.data, chosen.digest, upload.frame(chosen)).preview(768)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.common.ask import upload
-from pages.common.shell import engine, maps, pictures, traces
+from pages.common.shell import engine, maps, pictures, resources, traces
 from retrieval.archives.archive import Archive
 from retrieval.explain import evidence_map
 from retrieval.explain.evidence_map import Agreement
@@ -19,10 +19,10 @@ HOW_KEY = "why-how"
 
 def section(query: engine.Query, archive: Archive, hit: Hit) -> None:
     """How many bits agree, and on demand the maps."""
-    model = engine.model_of(archive)
+    model = resources.model_of(archive)
     row = archive.catalogue.positions_of(hit.entry.sha256)[0]
     case = evidence_map.stored_features(archive, model, row)
-    agreement = engine.scales(archive).agreement(query.features, case)
+    agreement = resources.scales(archive).agreement(query.features, case)
     agreeing = int(agreement.agrees.sum())
     st.markdown(f"**{agreeing} of {hit.bits} bits agree.**")
     if len(query.examples):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
-import streamlit as st
-
-from pages.common.measured import measuring
-from pages.common.shell import archives, texts
+from pages.common.shell import archives, state, texts
+from pages.common.shell.files import Stamp, stamp
 from retrieval.archives.archive import Archive
+from retrieval.errors import EvaluationError
 from retrieval.evaluation import results
 
 PRINTED = "paper-printed"
@@ -63,16 +64,37 @@ class Report:
         return self.about["per_label"][label] if label else self.about
 
 
-@st.cache_data(show_spinner=False)
-def reports() -> list[Report]:
+@lru_cache(maxsize=1)
+def reports() -> tuple[Report, ...]:
     """All evaluations that ship, in the order of archives and then of honesty."""
     known = [protocol.name for protocol in texts.PROTOCOLS]
     found = [
         Report(name.removesuffix(f"-{about['protocol']}"), about)
-        for name, about in ((name, results.read_result(name)) for name in results.stored())
+        for name, about in ((name, stored(name)) for name in results.stored())
         if about.get("protocol") in known
     ]
-    return sorted(found, key=lambda one: (one.archive, known.index(one.protocol)))
+    return tuple(sorted(found, key=lambda one: (one.archive, known.index(one.protocol))))
+
+
+@lru_cache(maxsize=256)
+def stored(name: str) -> Json:
+    """A result that ships, by its name: read once, and not to be changed."""
+    return results.read_result(name)
+
+
+def _kept(archive: Archive) -> list[Json]:
+    """What the server has kept of an archive; each file is read once for each of its states."""
+    found = (_kept_file(path, stamp(path)) for path in results.kept_files(archive.id))
+    return [about for about in found if about is not None]
+
+
+@lru_cache(maxsize=64)
+def _kept_file(path: Path, now: Stamp) -> Json | None:
+    """A kept result; None where it is damaged."""
+    try:
+        return results.read_file(path)
+    except EvaluationError:
+        return None
 
 
 def known() -> list[Report]:
@@ -82,25 +104,24 @@ def known() -> list[Report]:
     """
     found = {(one.archive, one.protocol): one for one in reports()}
     for name, archive in archives.offered()[0].items():
-        for about in results.kept(archive.id):
+        for about in _kept(archive):
             found[name, about["protocol"]] = Report(name, about)
-    for (name, protocol), about in measuring.measured_here().items():
+    for (name, protocol), about in state.MEASURED.get().items():
         found[name, protocol] = Report(name, about)
     order = [protocol.name for protocol in texts.PROTOCOLS]
     return sorted(found.values(), key=lambda one: (one.archive, order.index(one.protocol)))
 
 
-@st.cache_data(show_spinner=False)
 def printed(archive: str) -> Json | None:
     """What the source paper prints for this archive: source, queries, figures at k; or None."""
-    found = results.read_result(PRINTED)
+    found = stored(PRINTED)
     return found if archive in found["archives"] else None
 
 
 def audit(measured: Report) -> Json | None:
     """What changes of the queries' pictures did, if it was measured on the same archive."""
     for name in results.audits():
-        found = results.read_result(name)
+        found = stored(name)
         if found["archive"]["id"] == measured.about["archive"]["id"]:
             return found
     return None

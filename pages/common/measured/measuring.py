@@ -10,15 +10,13 @@ from uuid import uuid4
 
 import streamlit as st
 
-from pages.common.shell import texts
+from pages.common.shell import state, texts
 from retrieval.archives.archive import Archive
 from retrieval.errors import EvaluationError
 from retrieval.evaluation import results
 from retrieval.evaluation.background import Run, start_comparison, start_evaluation
 from retrieval.storage import Json
 
-HERE, NOTE, VISIT, FRESH = "measured_here", "measuring_note", "measuring_visit", "measured_fresh"
-COMPARED = "compared_here"
 OFFICIAL, OWN_OUT, PAPER = "official", "own-patient-out", "paper"
 BUSY = "Another measurement is under way on this server; wait for its end, or for a few minutes."
 STOPPED = "The measurement was stopped; nothing was kept."
@@ -125,18 +123,9 @@ def _slot() -> Slot:
     return Slot()
 
 
-def measured_here() -> dict[tuple[str, str], Json]:
-    """What this visit has measured, by the name of the archive and the protocol."""
-    return st.session_state.setdefault(HERE, {})
-
-
 def compared(archive: Archive, other: Archive) -> Json | None:
     """What this visit has measured of two archives side by side."""
-    return _compared_here().get((archive.id, other.id))
-
-
-def _compared_here() -> dict[tuple[str, str], Json]:
-    return st.session_state.setdefault(COMPARED, {})
+    return state.COMPARED.get().get((archive.id, other.id))
 
 
 def collect() -> None:
@@ -146,29 +135,31 @@ def collect() -> None:
         return
     task, found = ended
     if found is None:
-        st.session_state[NOTE] = FAILED
+        state.MEASURING_NOTE.set(FAILED)
     elif task.beside:
-        _compared_here()[found["archives"]["first"], found["archives"]["second"]] = found
-        st.session_state[NOTE] = f"Compared just now: {task.title}."
+        both = found["archives"]["first"], found["archives"]["second"]
+        state.COMPARED.set({**state.COMPARED.get(), both: found})
+        state.MEASURING_NOTE.set(f"Compared just now: {task.title}.")
     else:
-        measured_here()[task.name, task.protocol] = found
-        st.session_state[FRESH] = (task.name, task.protocol)
+        state.MEASURED.set({**state.MEASURED.get(), (task.name, task.protocol): found})
+        state.MEASURED_LAST.set((task.name, task.protocol))
         titles = {known.name: known.title for known in texts.PROTOCOLS}
-        st.session_state[NOTE] = f"Measured just now: {task.title}, {titles[task.protocol]}."
+        said = f"Measured just now: {task.title}, {titles[task.protocol]}."
+        state.MEASURING_NOTE.set(said)
 
 
 def fresh(name: str) -> str:
     """The protocol by which this archive was measured just now, once; empty otherwise."""
-    measured, protocol = st.session_state.get(FRESH, ("", ""))
+    measured, protocol = state.MEASURED_LAST.get()
     if measured != name:
         return ""
-    del st.session_state[FRESH]
+    state.MEASURED_LAST.clear()
     return protocol
 
 
 def note() -> None:
     """Say what came of the last measurement, once."""
-    if text := st.session_state.pop(NOTE, ""):
+    if text := state.MEASURING_NOTE.take():
         st.info(texts.plain(text))
 
 
@@ -241,12 +232,12 @@ def _watch() -> None:
         st.progress(step.done / step.total, text=texts.plain(said))
     if st.button("Stop", icon=":material/stop:", key="measure-stop"):
         _slot().stop(_visit())
-        st.session_state[NOTE] = STOPPED
+        state.MEASURING_NOTE.set(STOPPED)
         st.rerun()
 
 
 def _visit() -> str:
     """Something that only this visit has."""
-    if VISIT not in st.session_state:
-        st.session_state[VISIT] = uuid4().hex
-    return st.session_state[VISIT]
+    if not state.MEASURING_VISIT.is_set:
+        state.MEASURING_VISIT.set(uuid4().hex)
+    return state.MEASURING_VISIT.get()

@@ -9,12 +9,13 @@ from pages.common.measured import (
     calibration_charts,
     charts,
     exports,
+    figures,
     measuring,
     papers_tables,
     robustness,
 )
 from pages.common.measured.figures import Json, Report
-from pages.common.shell import archives, engine, tables, texts
+from pages.common.shell import archives, resources, tables, texts
 from retrieval.archives.archive import Archive
 from retrieval.evaluation import protocols, results
 from retrieval.evaluation.cases import cases_of_archive
@@ -113,7 +114,7 @@ def shorter_codes(report: Report) -> Json | None:
 def _stored(names: list[str], report: Report) -> Json | None:
     """The stored result of this archive among these."""
     for name in names:
-        found = results.read_result(name)
+        found = figures.stored(name)
         if found["archive"]["id"] == report.about["archive"]["id"]:
             return found
     return None
@@ -139,7 +140,7 @@ def _rarer(archive: Archive) -> None:
 
 @st.cache_data(max_entries=16, show_spinner="Weighing the archive")
 def _prevalence(state: str, _archive: Archive) -> Json:
-    model = engine.model_of(_archive)
+    model = resources.model_of(_archive)
     cases = cases_of_archive(_archive, model)
     queries = cases.take(cases.splits == "test")
     gallery = protocols.gallery_for(_archive, model, queries, "official")
@@ -162,7 +163,7 @@ def _leaks(archive: Archive) -> None:
 
 @st.cache_data(max_entries=16, show_spinner="Looking for leaks")
 def _found_leaks(state: str, _archive: Archive) -> Json:
-    return leaks.find(_archive, engine.model_of(_archive)).json()
+    return leaks.find(_archive, resources.model_of(_archive)).json()
 
 
 def _comparable(name: str) -> list[str]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.common.shell import archives, pictures, texts
+from pages.common.shell import archives, pictures, state, texts
 from retrieval.archives.archive import Archive
 from retrieval.trust.answer import gives_chances
 
 COUNTS = (5, 10, 15, 20, 30, 40, 50)
 USUAL_COUNT = 10
-ARCHIVE_KEY, COUNT_KEY, NOTE_KEY = "archive", "k", "archive_note"
 
 
 def archive(label: str = "Archive") -> Archive | None:
@@ -19,17 +18,17 @@ def archive(label: str = "Archive") -> Archive | None:
     if not offered:
         st.warning(texts.NO_ARCHIVE)
         return None
-    if st.session_state.get(ARCHIVE_KEY) not in offered:
-        st.session_state.pop(ARCHIVE_KEY, None)
+    if state.ARCHIVE.get() not in offered:
+        state.ARCHIVE.clear()
     # The address holds an option's text, so nothing that changes may stand in it.
     name = st.segmented_control(
         label,
         list(offered),
         format_func=lambda name: texts.plain(texts.archive_title(name), 60),
-        default=None if ARCHIVE_KEY in st.session_state else next(iter(offered)),
+        default=None if state.ARCHIVE.is_set else next(iter(offered)),
         required=True,
         wrap=True,
-        key=ARCHIVE_KEY,
+        key=state.ARCHIVE.name,
         bind="query-params",
         persist_state="session",
         on_change=_own_choice,
@@ -39,32 +38,28 @@ def archive(label: str = "Archive") -> Archive | None:
 
 def note() -> None:
     """Say that another archive was chosen for a scan than before."""
-    if st.session_state.get(NOTE_KEY):
-        st.info(st.session_state[NOTE_KEY], icon=":material/swap_horiz:")
+    if said := state.ARCHIVE_NOTE.get():
+        st.info(said, icon=":material/swap_horiz:")
 
 
 def forget_note() -> None:
     """Say it no more: the scan is gone."""
-    st.session_state[NOTE_KEY] = ""
+    state.ARCHIVE_NOTE.set("")
 
 
 def _own_choice() -> None:
     """Remember which archive of its kind a visitor chose."""
     chosen = current_archive()
-    st.session_state[NOTE_KEY] = ""
+    state.ARCHIVE_NOTE.set("")
     if chosen is not None:
-        st.session_state[_last_key(chosen.about.get("modality", ""))] = chosen_name()
-
-
-def _last_key(modality: str) -> str:
-    return f"last-{modality}"
+        state.last_archive(chosen.about.get("modality", "")).set(chosen_name())
 
 
 def current_archive() -> Archive | None:
     """The archive chosen on whichever page, or the first one."""
     offered, _ = archives.offered()
     first = next(iter(offered.values()), None)
-    return offered.get(st.session_state.get(ARCHIVE_KEY), first)
+    return offered.get(state.ARCHIVE.get(), first)
 
 
 def real_of_the_kind(archive: Archive) -> list[str]:
@@ -84,19 +79,19 @@ def real_of_the_kind(archive: Archive) -> list[str]:
 def current_name() -> str:
     """The name that the current archive is offered under; empty if there is none."""
     offered, _ = archives.offered()
-    chosen = st.session_state.get(ARCHIVE_KEY)
+    chosen = state.ARCHIVE.get()
     return chosen if chosen in offered else next(iter(offered), "")
 
 
 def set_name(name: str) -> None:
     """Choose the archive offered under this name."""
-    st.session_state[ARCHIVE_KEY] = name
-    st.session_state[NOTE_KEY] = ""
+    state.ARCHIVE.set(name)
+    state.ARCHIVE_NOTE.set("")
 
 
 def chosen_name() -> str:
     """Name of the archive this visit has chosen; empty before there was a choice."""
-    return st.session_state.get(ARCHIVE_KEY) or ""
+    return state.ARCHIVE.get()
 
 
 def count() -> int:
@@ -106,7 +101,7 @@ def count() -> int:
         COUNTS,
         default=USUAL_COUNT,
         required=True,
-        key=COUNT_KEY,
+        key="k",
         bind="query-params",
         persist_state="session",
     )
@@ -120,15 +115,15 @@ def prefer(modality: str) -> None:
     """
     offered, _ = archives.offered()
     chosen = current_archive()
-    st.session_state[NOTE_KEY] = ""
+    state.ARCHIVE_NOTE.set("")
     if not modality or (chosen is not None and chosen.about.get("modality") == modality):
         return
     fitting = [name for name, one in offered.items() if one.about.get("modality") == modality]
     if fitting:
-        last = st.session_state.get(_last_key(modality))
+        last = state.last_archive(modality).get()
         # who searches real cases means real ones of the other kind, too
         real = chosen is not None and not pictures.drawn(chosen)
         alike = [one for one in fitting if pictures.drawn(offered[one]) != real]
         name = last if last in fitting else [*alike, *fitting][0]
-        st.session_state[ARCHIVE_KEY] = name
-        st.session_state[NOTE_KEY] = texts.switched(name, modality)
+        state.ARCHIVE.set(name)
+        state.ARCHIVE_NOTE.set(texts.switched(name, modality))

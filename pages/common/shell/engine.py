@@ -1,46 +1,39 @@
-"""Cached resources, and the search job: bytes -> query -> ranked cases.
+"""The search job: bytes -> query -> ranked cases, and how far to trust them.
 
-Decoder, archives and models are shared and never changed. Whatever follows from
-an upload is cached for its own session only, under the SHA-256 of its bytes;
-the bytes themselves are never hashed by Streamlit, which samples large arrays.
+Whatever follows from an upload is cached for its own session only, under the SHA-256 of its
+bytes; the bytes themselves are never hashed by Streamlit, which samples large arrays.
 """
 
 from __future__ import annotations
 
 import copy
-import logging
-import threading
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import streamlit as st
-from PIL import Image
 
-from pages.common.shell import pictures
+from pages.common.shell import pictures, resources
 from retrieval.archives.archive import Archive
 from retrieval.archives.catalogue import Entry
 from retrieval.codes import hamming
 from retrieval.codes.hashing import Codes, Features
 from retrieval.codes.model import Model
 from retrieval.errors import RetrievalError, ScanError, SearchError
-from retrieval.explain.evidence_map import Scales, stored_features
+from retrieval.explain.evidence_map import stored_features
 from retrieval.imaging.regions import Region
-from retrieval.reading.sandbox import Decoder
 from retrieval.reading.scan import Scan, check_searchable
 from retrieval.reading.series import Place
 from retrieval.reading.view import View
-from retrieval.search.refining import NO_EXAMPLES, Examples, Space, code_of
+from retrieval.search.refining import NO_EXAMPLES, Examples, code_of
 from retrieval.search.search import RankedArchive
 from retrieval.trust import answer
-from retrieval.trust.input_check import Finding, InputCheck
-from retrieval.trust.novelty import NoveltyDetector
+from retrieval.trust.input_check import Finding
 
 # Why no figure is given for a query, beside the reasons of `trust.withheld`
 PART = "Only a part of the scan was asked about"
 REFINED = "The list follows your examples"
-
-log = logging.getLogger(__name__)
+THUMBNAIL = 96  # pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,21 +63,6 @@ class Query:
     examples: Examples = NO_EXAMPLES
 
 
-def decoder() -> Decoder:
-    """The processes that decode uploads."""
-    return pictures.decoder("uploads")
-
-
-def model_of(archive: Archive) -> Model:
-    """The model of an archive; archives of the same model share it."""
-    return _model(archive.model_key, archive)
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _model(model_key: str, _archive: Archive) -> Model:
-    return _archive.model()
-
-
 def search(
     data: bytes,
     digest: str,
@@ -100,7 +78,7 @@ def search(
     case : of this archive, whose picture `data` is: of a deeper original the archive has a copy
         of 8 bits, which has another checksum and is still the case.
     """
-    model, key = model_of(archive), archive.model_key
+    model, key = resources.model_of(archive), archive.model_key
     query = _read(digest, frame, key, region.key() if region else "", data, model, region)
     if case is not None:
         query = replace(query, sha256=case.sha256)
@@ -111,7 +89,7 @@ def search_stored(
     entry: Entry, archive: Archive, *, examples: Examples = NO_EXAMPLES
 ) -> tuple[Query, RankedArchive]:
     """The same for a case of the archive whose picture is not here: its stored features ask."""
-    model = model_of(archive)
+    model = resources.model_of(archive)
     rows = archive.catalogue.positions_of(entry.sha256)
     if not rows:
         raise SearchError(f"Archive {archive.name} holds no case {entry.id}; choose another.")
@@ -136,37 +114,12 @@ def search_stored(
 
 def _ranked(query: Query, archive: Archive, examples: Examples) -> tuple[Query, RankedArchive]:
     if len(examples):
-        known = space(archive)
+        known = resources.space(archive)
         code = code_of(known.relevance_feedback(known.of_query(query.features), examples))
         query = replace(query, code=code, examples=examples)
     distances = _distances(query.code.tobytes().hex(), archive.state, query.code, archive)
     sha256 = "" if query.region else query.sha256  # a part is not the picture it was cut from
     return query, RankedArchive(archive, sha256, distances)
-
-
-def space(archive: Archive) -> Space:
-    """Where refining moves codes."""
-    return _space(archive.state, archive)
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _space(state: str, _archive: Archive) -> Space:
-    return Space.of(_archive, model_of(_archive))
-
-
-def scales(archive: Archive) -> Scales:
-    """What turns features into margins."""
-    return _scales(archive.state, archive)
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _scales(state: str, _archive: Archive) -> Scales:
-    return Scales.of(_archive, model_of(_archive))
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _surroundings(state: str, _archive: Archive) -> NoveltyDetector | None:
-    return NoveltyDetector.of(_archive, model_of(_archive))
 
 
 def scan(data: bytes, digest: str, frame: int | None) -> Scan:
@@ -175,6 +128,16 @@ def scan(data: bytes, digest: str, frame: int | None) -> Scan:
     if isinstance(found, ScanError):
         raise copy.copy(found)  # the kept one collects no traceback, which would keep the bytes
     return found
+
+
+def thumbnail(data: bytes, digest: str, frame: int | None) -> bytes:
+    """The scan that is asked about as a small PNG, made once."""
+    return _thumbnail(digest, frame, data)
+
+
+@st.cache_resource(scope="session", max_entries=16, show_spinner=False)
+def _thumbnail(digest: str, frame: int | None, _data: bytes) -> bytes:
+    return scan(_data, digest, frame).png(THUMBNAIL)
 
 
 def judged(around: RankedArchive, withheld: str) -> answer.Answer | None:
@@ -192,15 +155,23 @@ def withheld(query: Query, around: RankedArchive) -> str:
     kind = archive.about.get("modality", "")
     # also upside down or inverted: it was measured with scans the right way up
     unlike = query.finding is not None and kind and query.finding.warnings(kind)
-    usual = _surroundings(archive.state, archive)
+    features = query.features.tobytes().hex()
     return answer.withheld(
         archive,
-        model_of(archive),
+        resources.model_of(archive),
         around.distances,
         query.sha256,
         unlike=bool(unlike),
-        strange=usual is not None and usual.is_out_of_distribution(query.features),
+        strange=_is_out_of_distribution(features, archive.state, query.features, archive),
     )
+
+
+@st.cache_data(scope="session", max_entries=32, show_spinner=False)
+def _is_out_of_distribution(
+    features: str, state: str, _features: Features, _archive: Archive
+) -> bool:
+    detector = resources.novelty_detector(_archive)
+    return detector is not None and detector.is_out_of_distribution(_features)
 
 
 def kind(data: bytes, digest: str) -> str:
@@ -211,7 +182,7 @@ def kind(data: bytes, digest: str) -> str:
         return ""  # the search will say what is wrong with the file
     if decoded.modality:
         return decoded.modality
-    finding = _intake(digest, None, decoded)
+    finding = _input_finding(digest, None, decoded)
     return finding.kind if finding else ""
 
 
@@ -224,7 +195,7 @@ def place(data: bytes) -> Place | None:
 def _decoded(digest: str, frame: int | None, _data: bytes) -> Scan | ScanError:
     """The scan, or why there is none: Streamlit keeps no exception, and would decode again."""
     try:
-        return decoder().decode(_data, frame=frame)
+        return resources.decoder().decode(_data, frame=frame)
     except ScanError as error:
         if type(error) is ScanError:  # no fault of the picture
             raise
@@ -232,19 +203,9 @@ def _decoded(digest: str, frame: int | None, _data: bytes) -> Scan | ScanError:
 
 
 @st.cache_resource(scope="session", max_entries=16, show_spinner=False)
-def _intake(digest: str, frame: int | None, _scan: Scan) -> Finding | None:
-    known = gate()
-    return known.check(_scan.pixels) if known else None
-
-
-@st.cache_resource(show_spinner=False)
-def gate() -> InputCheck | None:
-    """What tells chest scans from other pictures; None if it is damaged: it only ever warns."""
-    try:
-        return InputCheck.load()
-    except RetrievalError as error:
-        log.error("Scans are not checked: %s", type(error).__name__)
-        return None
+def _input_finding(digest: str, frame: int | None, _scan: Scan) -> Finding | None:
+    check = resources.input_check()
+    return check.check(_scan.pixels) if check else None
 
 
 @st.cache_resource(scope="session", max_entries=16, show_spinner=False)
@@ -274,7 +235,7 @@ def _read(
         warnings=decoded.warnings,
         features=features[0],
         code=_model.codes(features),
-        finding=_intake(digest, frame, decoded),
+        finding=_input_finding(digest, frame, decoded),
         region=_region,
     )
 
@@ -286,31 +247,6 @@ def _distances(code: str, state: str, _code: Codes, _archive: Archive) -> npt.ND
 
 def forget() -> None:
     """Drop what this visit's caches hold of its scans."""
-    for cached in (_decoded, _intake, _read, _distances):
+    kept = (_decoded, _thumbnail, _input_finding, _read, _distances, _is_out_of_distribution)
+    for cached in kept:
         cached.clear()
-
-
-def warm_up(archive: Archive) -> None:
-    """Start the decoder and load the network in the background, once for each model."""
-    model = model_of(archive)
-    _warming(archive.model_key, model, decoder(), gate())
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _warming(
-    model_key: str, _model: Model, _decoder: Decoder, _gate: InputCheck
-) -> threading.Thread:
-    thread = threading.Thread(target=_prepare, args=(_model, _decoder, _gate), daemon=True)
-    thread.start()
-    return thread
-
-
-def _prepare(model: Model, decoder: Decoder, gate: InputCheck | None) -> None:
-    ramp = np.linspace(0, 1, 64 * 64, dtype=np.float32).reshape(64, 64)
-    try:
-        decoder.decode(pictures.png(Image.fromarray(np.rint(ramp * 255).astype(np.uint8))))
-        model.encode([ramp])
-        if gate:
-            gate.check(ramp)
-    except RetrievalError as error:
-        log.error("The first search will be slow: %s", type(error).__name__)

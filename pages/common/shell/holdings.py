@@ -74,11 +74,6 @@ def _rows(title: str, counts: Counter[str]) -> Rows:
     return rows
 
 
-def pictures_here(archive: Archive) -> int:
-    """How many of the archive's pictures lie on this machine."""
-    return sum(archive.picture(entry) is not None for entry in archive.catalogue.entries())
-
-
 def elsewhere(archive: Archive) -> str:
     """Where the pictures of a shipped archive are, if they cannot be fetched from here."""
     own = archives.is_shipped(archive.folder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.common.shell import engine, maps
+from pages.common.shell import maps, resources
 from retrieval.archives.archive import Archive
 from retrieval.codes.hashing import Features
 from retrieval.codes.model import Model
@@ -57,7 +57,7 @@ def _pair(
 
 
 def _evidence(how: str, archive: Archive, agreement: Agreement, scan: Scan) -> FloatImage:
-    scales = engine.scales(archive)
+    scales = resources.scales(archive)
     if how == EXACT:
         return scales.evidence(scan.pixels, agreement)
     covered = _covered(scan.sha256, archive.model_key, scales.model, scan)

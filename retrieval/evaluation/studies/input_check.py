@@ -16,6 +16,7 @@ from retrieval.codes.from_files import PathReader
 from retrieval.codes.model import ID_LENGTH
 from retrieval.data.folder import patient_group
 from retrieval.errors import EvaluationError
+from retrieval.imaging.greys import FloatImage
 from retrieval.statistics.intervals import (
     effective,
     enough,
@@ -28,7 +29,7 @@ from retrieval.statistics.precision import Floats
 from retrieval.storage import Json
 from retrieval.trust.input_check import FAULTS, KINDS, InputCheck, Scores
 from retrieval.trust.input_check_fitting import Source
-from retrieval.trust.poses import RIGHT, FloatImage, posed
+from retrieval.trust.poses import RIGHT, posed
 
 Progress = Callable[[int, int], None]
 Strings = npt.NDArray[np.str_]
@@ -62,7 +63,7 @@ def sample(source: Source, gate: InputCheck, *, read: PathReader, progress: Prog
 
     Those that the gate was fitted on are left out.
     """
-    changes = {AS_IS: lambda pixels: pixels}
+    changes: dict[str, Callable[[FloatImage], FloatImage]] = {AS_IS: lambda pixels: pixels}
     if source.kind:
         changes |= {**WRONG, **{name: change.apply for name, change in RIGHT.items()}}
     rows: dict[str, list[np.ndarray]] = {name: [] for name in changes}
@@ -192,4 +193,5 @@ def _drawn_range(above: Floats, patients: Strings, others: Strings) -> Floats:
     pairs = held[0].T @ above @ held[1]
     sizes = [drawn @ held[0].sum(axis=0), drawn_others @ held[1].sum(axis=0)]
     draws = ((drawn @ pairs) * drawn_others).sum(axis=1) / (sizes[0] * sizes[1])
-    return np.percentile(draws, [2.5, 97.5])
+    interval: Floats = np.percentile(draws, [2.5, 97.5])
+    return interval

@@ -56,19 +56,19 @@ def compare(
     progress : told of the queries ranked, those of both archives together.
     """
     asked = [_asked(archive, protocol) for archive in (first, second)]
-    checksums = (queries.sha256 for _, queries in asked)
-    shared, *rows = np.intersect1d(*checksums, return_indices=True)
+    ours, theirs = (queries.sha256 for _, queries in asked)
+    shared, *rows = np.intersect1d(ours, theirs, return_indices=True)
     if not len(shared):
         raise EvaluationError(
             f"Archives {first.name} and {second.name} share no test picture, so their answers "
             "cannot be compared query by query."
         )
-    ours, theirs = (
+    first_values, second_values = (
         _precision(gallery, queries.take(chosen), protocol, _half(progress, number))
         for number, ((gallery, queries), chosen) in enumerate(zip(asked, rows, strict=True))
     )
     patients = asked[0][1].patients[rows[0]]
-    return SideBySide(protocol, (first.id, second.id), ours, theirs, patients)
+    return SideBySide(protocol, (first.id, second.id), first_values, second_values, patients)
 
 
 def _asked(archive: Archive, protocol: str) -> tuple[Cases, Cases]:

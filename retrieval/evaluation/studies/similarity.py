@@ -158,7 +158,7 @@ def subtype_precision(ranked: Ranked) -> Subtypes | None:
     finer = divided(both.labels, both.subtypes)
     some = ranked.take(finer[: len(ranked.queries)], finer[len(ranked.queries) :])
     some = replace(some, without=EXCLUDED_FIELDS)
-    some = some.take(some.allowed.any(axis=1))
+    some = some.take(np.asarray(some.allowed.any(axis=1)))
     if not len(some.queries):
         return None
     rankings = some.by("subtypes")

@@ -158,7 +158,7 @@ def _group(name: str, gallery: Cases, queries: Cases, own: list[Mask]) -> Source
             left_out.append([without, control, without - control])
     values, bounds = np.array(whole)[:, None], [SHARE]
     if left_out:
-        values, bounds = np.hstack([values, left_out]), [SHARE, SHARE, SHARE, DIFFERENCE]
+        values, bounds = np.hstack([values, np.array(left_out)]), [SHARE, SHARE, SHARE, DIFFERENCE]
     figures = bootstrap_interval(values, queries.patients, bounds).T  # (1 or 4, 3)
     of_label = dict(zip(labels.tolist(), counts.tolist(), strict=True))
     return SourceGroup(name, of_label, figures[0], float(np.mean(chance)), *figures[1:])
