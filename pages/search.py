@@ -32,7 +32,7 @@ if archive is not None and chosen is not None:
     with right:
         try:
             with st.skeleton(height=400):
-                found, around = steering.search(chosen, archive)
+                found, ranking = steering.search(chosen, archive)
             frames = found.frames
         except RetrievalError as error:
             frames = getattr(error, "frames", 1)  # another frame may be readable
@@ -46,12 +46,12 @@ if found is None:
         samples.show(archive)
 else:
     mask = filters.allowed(archive)
-    withheld = engine.withheld(found, around)
+    withheld = engine.withheld(found, ranking)
     context = Context(
         archive,
-        around.hits(k, mask),
+        ranking.hits(k, mask),
         len(archive) if mask is None else int(mask.sum()),
-        engine.judged(around, withheld),
+        engine.judged(ranking, withheld),
         withheld,
         partial(compare.show, found),
         partial(steering.menu, chosen),
@@ -60,7 +60,7 @@ else:
     with right:
         query.oddities(found, archive)
         steering.panel(chosen, archive)
-        results.head(context, around, found, mask)
+        results.head(context, ranking, mask)
         takeaway.control(chosen, context, found)
         results.listed(context, found)
     with shown:
@@ -76,7 +76,7 @@ if found is not None:
         region.control(chosen)
         query.facts(found)
         query.badge(context)
-        results.counter_example(around, context)
+        results.counter_example(ranking, context)
 if chosen is not None:
     with shown:
         st.button("Start again", icon=":material/refresh:", on_click=upload.clear)

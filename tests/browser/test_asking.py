@@ -75,7 +75,7 @@ def test_maps_of_two_kinds_are_shown_for_a_pair_and_a_page_is_taken_away(server,
     page.get_by_text("Show where they agree from").click()
     coloured = page.get_by_alt_text(re.compile("coloured where"))
     sources = []
-    for how in (traces.EXACT, traces.COVERING):
+    for how in (traces.EXACT, traces.OCCLUSION):
         page.get_by_role("radio", name=how).click()
         # 128 pictures are encoded for the second
         expect(page.get_by_text(traces.MEANING[how])).to_be_visible(timeout=3 * PATIENCE)

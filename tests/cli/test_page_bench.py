@@ -19,9 +19,9 @@ def test_a_rerun_opens_no_archive_and_another_checkout_is_compared():
     assert page_bench.sentence(rows[1]).startswith("rerun with matches: ")
 
 
-def test_opened_archives_are_counted():
+def test_opened_archives_are_counted(tmp_path):
     """A fresh process opens each shipped archive once, at its first paint."""
-    with page_bench.visiting(page_bench.ROOT, page_bench._picture(None), "") as visit:
+    with page_bench.visiting(page_bench.ROOT, page_bench._picture(None, tmp_path), "") as visit:
         first, second = visit.do("paint"), visit.do("paint")
     assert first["opened"] == len(archives.shipped()) and first["read"] > 0
     assert second["opened"] == 0
@@ -36,7 +36,7 @@ def test_a_page_that_cannot_run_gets_one_sentence(tmp_path):
         page_bench.run(rounds=0)
     (tmp_path / "pages").mkdir()
     (tmp_path / "pages" / "frame.py").write_text("import nothing_of_this_name\n")
-    with page_bench.visiting(tmp_path, page_bench._picture(None), "") as visit:
+    with page_bench.visiting(tmp_path, page_bench._picture(None, tmp_path), "") as visit:
         with pytest.raises(EvaluationError, match="nothing_of_this_name"):
             visit.do("paint")
         visit.process.kill()

@@ -152,7 +152,7 @@ def test_a_full_model_and_its_pruned_copy_serve_their_own_archives(
         index(folder, by, shelf / name)
     monkeypatch.setenv("RETRIEVAL_ARCHIVES", str(shelf))
     app = control(started(), "archive").select("full").run()
-    app.session_state[why.KEY], app.session_state[why.HOW_KEY] = True, traces.COVERING
+    app.session_state[why.KEY], app.session_state[why.HOW_KEY] = True, traces.OCCLUSION
     app = uploaded(app, sample_bytes())
     found = rows(app)
     maps = covered(app)

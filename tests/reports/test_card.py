@@ -14,7 +14,7 @@ from retrieval.reports import card
 def test_a_shipped_card_is_the_one_its_evaluations_give(name):
     model = models.load(name)
     text = (model.folder / card.CARD).read_text(encoding="utf-8")
-    assert text == card.card(model), f"run: python -m retrieval card {name}"
+    assert text == card.card(model), f"run: python -m retrieval document card {name}"
     assert model.id in text and f"codes of {model.bits} bits" in text
     for stored in card._measured(model):
         value = results.read_result(stored)["at_k"]["10"]["precision"]["value"]

@@ -95,8 +95,12 @@ def test_latex_has_a_cell_for_each_column_and_no_bare_sign():
     assert r"\# & \textasciitilde{}\textasciicircum{}\$" in lines[2]
 
 
-@pytest.mark.parametrize("size", printing.PAGES)
-def test_a_report_has_its_pages_with_everything_on_them(result, size):
+@pytest.mark.parametrize(
+    ("name", "size"), [("covid-ct-official", "A4"), ("pneumonia-xray-paper", "Letter")]
+)
+def test_a_report_has_its_pages_with_everything_on_them(name, size):
+    assert size in printing.PAGES
+    result = results.read_result(name)
     data = booklet.report("A title", result, size=size)
     pages = 8 if "trust" in result else 6
     assert data.startswith(b"%PDF") and data.count(b"/Type /Page ") == pages

@@ -35,8 +35,8 @@ class Past:
         """Bytes of its files."""
         return sum(len(file.data) for file in self.files)
 
-    def asks(self, files: tuple[upload.ChosenScan, ...], archive: str) -> bool:
-        """Whether it asks about these files of the archive of this name."""
+    def is_search_of(self, files: tuple[upload.ChosenScan, ...], archive: str) -> bool:
+        """Whether it searches with these files in the archive of this name."""
         ours, theirs = (tuple(file.digest for file in some) for some in (self.files, files))
         return ours == theirs and self.archive == archive
 
@@ -57,7 +57,7 @@ def remember(chosen: upload.ChosenScan, context: Context) -> None:
         nearest,
         thumb,
     )
-    past = [one for one in _past() if not one.asks(now.files, now.archive)]
+    past = [one for one in _past() if not one.is_search_of(now.files, now.archive)]
     state.EARLIER_SEARCHES.set(_bounded((now, *past)))
 
 
@@ -75,7 +75,7 @@ def _bounded(past: tuple[Past, ...]) -> tuple[Past, ...]:
 def control() -> None:
     """The searches before this one, each one click away."""
     now = upload.files(), choices.current_name()
-    past = [one for one in _past() if not one.asks(*now)]
+    past = [one for one in _past() if not one.is_search_of(*now)]
     if not past:
         return
     with st.popover("Earlier searches", icon=":material/history:"):

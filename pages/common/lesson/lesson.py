@@ -141,9 +141,9 @@ def _neighbours(archive: Archive, question: Question) -> None:
     st.markdown("**The most similar cases of other patients**")
     entries = archive.catalogue.entries(list(question.neighbours))
     own = archive.codes[question.shown[0] : question.shown[0] + 1]
-    apart = hamming.distances(archive.codes[list(question.neighbours)], own)[0].tolist()
+    distances = hamming.distances(archive.codes[list(question.neighbours)], own)[0].tolist()
     with st.grid(3, min_column_width=NARROWEST):
-        for entry, bits in zip(entries, apart, strict=True):
+        for entry, bits in zip(entries, distances, strict=True):
             _neighbour(archive, entry, bits)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.common import viewer
-from pages.common.ask import query
+from pages.common.ask.query import pane
 from pages.common.matches import cards, sentences, why
 from pages.common.shell import engine, pictures, state, texts
 from pages.common.shell.context import Context
@@ -14,20 +14,20 @@ from retrieval.search.hits import Hit
 HEIGHT = 520  # pixels
 
 
-def show(asked: engine.Query, context: Context, hit: Hit) -> None:
+def show(query: engine.Query, context: Context, hit: Hit) -> None:
     """Open the pair of the query and `hit`, a match or any other case of the archive."""
     hits = context.hits.hits if hit in context.hits.hits else (*context.hits.hits, hit)
     state.COMPARED.set(hits.index(hit))
-    _dialog(asked, context, hits)
+    _dialog(query, context, hits)
 
 
 @st.dialog("Side by side", width="large", icon=":material/compare:")
-def _dialog(asked: engine.Query, context: Context, hits: tuple[Hit, ...]) -> None:
+def _dialog(query: engine.Query, context: Context, hits: tuple[Hit, ...]) -> None:
     """The pair in linked viewers, with what is known of the case; others one click away."""
     place = min(state.COMPARED.get(), len(hits) - 1)
     _steps(place, len(hits))
     chosen = hits[place]
-    panes = [query.pane(asked)] if asked.view is not None else []
+    panes = [pane(query)] if query.view is not None else []
     view = pictures.case_view(context.archive, chosen.entry)
     if view is not None:
         name = f"{sentences.rank(chosen, context.hits)} {texts.finding(chosen.entry)}"
@@ -41,7 +41,7 @@ def _dialog(asked: engine.Query, context: Context, hits: tuple[Hit, ...]) -> Non
             st.info(texts.NO_PICTURE, icon=":material/image_not_supported:")
     with st.container():
         cards.details(chosen, context)
-    why.section(asked, context.archive, chosen)
+    why.section(query, context.archive, chosen)
     st.caption(f"{texts.NOT_THE_SAME} {texts.NOT_FOR_DIAGNOSIS}")
 
 

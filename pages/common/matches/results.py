@@ -21,9 +21,7 @@ from retrieval.trust.answer import STRANGE, Answer
 CARDS_A_PAGE = 20
 
 
-def head(
-    context: Context, around: RankedArchive, query: engine.Query, mask: npt.NDArray[np.bool_] | None
-) -> None:
+def head(context: Context, ranking: RankedArchive, mask: npt.NDArray[np.bool_] | None) -> None:
     """Summary, trust and the strip of all distances; `mask` (n,) as the filter says."""
     archive, hits, filtered = context.archive, context.hits, mask is not None
     if not len(hits):
@@ -31,7 +29,7 @@ def head(
         return
     st.markdown(sentences.summary(hits, len(archive), context.fitting))
     _trust(context, filtered=filtered)
-    strip.show(around.counts(), hits, filtered=filtered)
+    strip.show(ranking.counts(), hits, filtered=filtered)
     _pictures(archive, hits)
 
 
@@ -57,7 +55,7 @@ def _trust(context: Context, *, filtered: bool) -> None:
     if context.withheld:
         _withheld(context)
         return
-    _sureness(context.answer)
+    _calibration_notes(context.answer)
     if filtered:
         st.caption(texts.FILTERED)
     else:
@@ -83,7 +81,7 @@ def _withheld(context: Context) -> None:
             )
 
 
-def _sureness(answer: Answer | None) -> None:
+def _calibration_notes(answer: Answer | None) -> None:
     if answer is None:
         return
     if not answer.current:
@@ -119,13 +117,13 @@ def _page(cards_in_all: int, archive: Archive, query: engine.Query, hits: Hits) 
     return first, min(first + CARDS_A_PAGE, cards_in_all)
 
 
-def counter_example(around: RankedArchive, context: Context) -> None:
+def counter_example(ranking: RankedArchive, context: Context) -> None:
     """The nearest case whose finding is not that of most matches."""
     if not len(context.hits):
         return
     others = [hit for hit in context.hits.hits if not hit.identical] or context.hits.hits
     usual = Counter(hit.entry.label for hit in others).most_common(1)[0][0]
-    other = around.nearest_other(usual)
+    other = ranking.nearest_other(usual)
     if other is None:
         return
     with st.container(border=True, gap="xsmall"):

@@ -59,8 +59,8 @@ def control(chosen: upload.ChosenScan, context: Context, query: engine.Query) ->
             "it: look before you pass it on."
         )
         if steering.CASE in st.query_params:
-            asked_for = "this search" if _is_plain(context, query) else "this case, asked as it is"
-            st.caption(f"This address reopens {asked_for}:")
+            reopened = "this search" if _is_plain(context, query) else "this case, asked as it is"
+            st.caption(f"This address reopens {reopened}:")
             st.code(_address(), language=None, wrap_lines=True)
         elif chosen.case:
             st.caption("The case is of another archive, where its address is.")

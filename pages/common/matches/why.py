@@ -40,7 +40,7 @@ def section(query: engine.Query, archive: Archive, hit: Hit) -> None:
 def _maps(archive: Archive, hit: Hit, agreement: Agreement) -> None:
     how = st.segmented_control(
         "How it is traced",
-        [traces.EXACT, traces.COVERING],
+        [traces.EXACT, traces.OCCLUSION],
         default=traces.EXACT,  # it is there at once
         key=HOW_KEY,
         required=True,

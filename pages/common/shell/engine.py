@@ -73,7 +73,7 @@ def search(
     examples: Examples = NO_EXAMPLES,
     case: Entry | None = None,
 ) -> tuple[Query, RankedArchive]:
-    """The query, and the archive around it; `digest` is the SHA-256 of `data`.
+    """The query, and the archive ranked for it; `digest` is the SHA-256 of `data`.
 
     case : of this archive, whose picture `data` is: of a deeper original the archive has a copy
         of 8 bits, which has another checksum and is still the case.
@@ -140,18 +140,18 @@ def _thumbnail(digest: str, frame: int | None, _data: bytes) -> bytes:
     return scan(_data, digest, frame).png(THUMBNAIL)
 
 
-def judged(around: RankedArchive, withheld: str) -> answer.Answer | None:
+def judged(ranking: RankedArchive, withheld: str) -> answer.Answer | None:
     """How far to trust a ranking; None where something is withheld, or nothing calibrated."""
-    return None if withheld else answer.judge(around.archive, around.distances, "")
+    return None if withheld else answer.judge(ranking.archive, ranking.distances, "")
 
 
-def withheld(query: Query, around: RankedArchive) -> str:
+def withheld(query: Query, ranking: RankedArchive) -> str:
     """Why figures for new patients do not hold for this query; empty where they do."""
     if len(query.examples):
         return REFINED
     if query.region is not None:
         return PART
-    archive = around.archive
+    archive = ranking.archive
     kind = archive.about.get("modality", "")
     # also upside down or inverted: it was measured with scans the right way up
     unlike = query.finding is not None and kind and query.finding.warnings(kind)
@@ -159,7 +159,7 @@ def withheld(query: Query, around: RankedArchive) -> str:
     return answer.withheld(
         archive,
         resources.model_of(archive),
-        around.distances,
+        ranking.distances,
         query.sha256,
         unlike=bool(unlike),
         strange=_is_out_of_distribution(features, archive.state, query.features, archive),

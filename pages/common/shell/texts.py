@@ -41,7 +41,7 @@ TOO_MANY_FILES = "These files are larger than 1 GB together; choose fewer slices
 NO_ARCHIVE = "There is no archive to search; index one with the commands of the Archive page."
 
 
-class PageWords(NamedTuple):
+class PageTexts(NamedTuple):
     """How one page presents itself; `path` is its address, empty for the first page."""
 
     file: str
@@ -52,7 +52,7 @@ class PageWords(NamedTuple):
     lead: str
 
 
-SEARCH = PageWords(
+SEARCH = PageTexts(
     "search.py",
     "",
     "Search",
@@ -60,7 +60,7 @@ SEARCH = PageWords(
     "Find similar chest scans",
     "Give a CT slice or a chest X-ray and see the most similar archived cases, nearest first.",
 )
-TEACH = PageWords(
+TEACH = PageTexts(
     "teach.py",
     "teach",
     "Teach",
@@ -68,7 +68,7 @@ TEACH = PageWords(
     "Look, commit, compare",
     "Unknown cases and look-alikes from an archive: commit first, then see what is similar.",
 )
-BROWSE = PageWords(
+BROWSE = PageTexts(
     "browse.py",
     "browse",
     "Browse",
@@ -76,7 +76,7 @@ BROWSE = PageWords(
     "The archive as a map",
     "Cases of nearby codes stand close together. Choose one to see it and its neighbours.",
 )
-EVALUATION = PageWords(
+EVALUATION = PageTexts(
     "evaluation.py",
     "evaluation",
     "Evaluation",
@@ -84,7 +84,7 @@ EVALUATION = PageWords(
     "How well it works",
     "Share of matches with the query's own label, measured with known cases.",
 )
-ARCHIVE = PageWords(
+ARCHIVE = PageTexts(
     "archive.py",
     "archive",
     "Archive",
@@ -92,7 +92,7 @@ ARCHIVE = PageWords(
     "What is searched",
     "The cases of each archive, where their pictures come from, and how to add your own.",
 )
-METHOD = PageWords(
+METHOD = PageTexts(
     "method.py",
     "method",
     "Method",
@@ -202,8 +202,8 @@ def on_paper(markdown: str) -> str:
 
 def label(name: str) -> str:
     """A label in plain words; not yet safe as markdown."""
-    words = name.replace("-", " ").replace("_", " ").strip()
-    return LABELS.get(name, words[:1].upper() + words[1:] or "No label")
+    spaced = name.replace("-", " ").replace("_", " ").strip()
+    return LABELS.get(name, spaced[:1].upper() + spaced[1:] or "No label")
 
 
 def finding(entry: Entry) -> str:
