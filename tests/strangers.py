@@ -2,7 +2,7 @@
 
 They come with packages of the test environment: photographs of scikit-learn, pictures
 of scikit-image, test files of pydicom, and what is drawn here. Nothing is fetched, and
-the gate of `intake` was fitted on none of them. `images.csv` names a group as label, and
+the input check was fitted on none of them. `images.csv` names a group as label, and
 as patient the picture that a cut-out comes from, so that figures count sources.
 """
 

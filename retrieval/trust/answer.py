@@ -87,8 +87,8 @@ def withheld(
     """Why what was measured with new patients does not hold for a query; empty where it does.
 
     `distance` (n,) is the query's to every case, `sha256` its pixel checksum; `unlike` is
-    whether `intake` warns of it for this archive, `strange` what `novelty` says of it. A saved
-    copy of a picture has other pixels and nearly the same code, and another slice may have.
+    whether the input check warns of it for this archive, `strange` what `novelty` says of it. A
+    saved copy of a picture has other pixels and nearly the same code, and another slice may too.
     """
     if model.saw(sha256):
         return TRAINED_ON

@@ -1,4 +1,4 @@
-"""How often the gate of `intake` warns where it should, and where it should not.
+"""How often the input check warns where it should, and where it should not.
 
 Every share and AUROC has a 95 % interval over patients; of the pictures that are no
 chest scan, over the pictures that cut-outs come from.
