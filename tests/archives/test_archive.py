@@ -535,7 +535,7 @@ def test_an_addition_killed_at_any_moment_blocks_no_later_one(own, tmp_path):
         "storage.os.replace = replace\n"
         "indexing.add(Path(sys.argv[1]), [Path(sys.argv[2])], 'disk')\n"
     )
-    for stop in range(1, 6):  # the picture's copy, three data files, the manifest
+    for stop in (1, 3, 5):  # at the picture's copy, at a data file, at the manifest
         file = tmp_path / f"{stop}.png"
         Image.fromarray(small.picture("disk", 700 + stop)).save(file)
         command = [sys.executable, "-c", program, str(own.folder), str(file), str(stop)]
@@ -543,7 +543,7 @@ def test_an_addition_killed_at_any_moment_blocks_no_later_one(own, tmp_path):
         archives.verify(open_archive(own.folder))
         indexing.add(own.folder, [file], "disk")
         archives.verify(open_archive(own.folder))
-    assert len(open_archive(own.folder)) == 29
+    assert len(open_archive(own.folder)) == 27
 
 
 @pytest.mark.parametrize("name", archives.shipped())

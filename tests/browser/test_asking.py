@@ -75,9 +75,9 @@ def test_maps_of_two_kinds_are_shown_for_a_pair_and_a_page_is_taken_away(server,
     page.get_by_text("Show where they agree from").click()
     coloured = page.get_by_alt_text(re.compile("coloured where"))
     sources = []
-    for how in (traces.EXACT, traces.OCCLUSION):
+    for how in (traces.OCCLUSION, traces.EXACT):
         page.get_by_role("radio", name=how).click()
-        # 128 pictures are encoded for the second
+        # 128 pictures are encoded for the first
         expect(page.get_by_text(traces.MEANING[how])).to_be_visible(timeout=3 * PATIENCE)
         expect(coloured).to_have_count(2)
         names = [coloured.nth(place).get_attribute("alt").split(",")[0] for place in (0, 1)]

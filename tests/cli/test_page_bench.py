@@ -7,7 +7,8 @@ from retrieval.cli import page_bench
 from retrieval.errors import EvaluationError, SettingError
 
 
-def test_a_rerun_opens_no_archive_and_another_checkout_is_compared():
+def test_a_rerun_opens_no_archive_and_another_checkout_is_compared(monkeypatch):
+    monkeypatch.setattr(page_bench, "OTHER_PAGES", ("browse.py", "evaluation.py"))
     rows = page_bench.run(beside=page_bench.ROOT, rounds=1)
     assert [row["what"] for row in rows[:2]] == ["first paint", "rerun with matches"]
     assert len(rows) == 2 + len(page_bench.OTHER_PAGES)
