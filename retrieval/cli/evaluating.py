@@ -51,11 +51,12 @@ def evaluate(
     from retrieval.reports import tables
 
     require_writable(out)
+    over = resampled(queries, split)
     result, alike = jobs.evaluate_archive(
         archive, queries, splits=split, protocol=protocol, bits=bits, progress=progress
     )
     similarity = alike.json()
-    lines = [*figure_lines(result, resampled(queries, split)), _similarity(similarity)]
+    lines = [*figure_lines(result, over), _similarity(similarity)]
     if result.trust is not None:
         lines.append(tables.trust_line(result.trust.json()))
     finish(out, {**result.json(), "similarity": similarity}, lines)

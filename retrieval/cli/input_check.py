@@ -83,7 +83,7 @@ def fit(out: Path, seed: int, ct: Sequence[Path], xray: Sequence[Path]) -> None:
         )
     gate.verify()
     click.echo(
-        f"InputCheck {gate.id}, fitted on {len(gate.fitted_on)} pictures, is in {gate.folder}."
+        f"Input check {gate.id}, fitted on {len(gate.fitted_on)} pictures, is in {gate.folder}."
     )
 
 

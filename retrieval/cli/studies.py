@@ -51,13 +51,14 @@ def lengths(archive: str, queries: str, split: list[str], protocol: str, out: Pa
     from retrieval.reports import tables
 
     require_writable(out)
+    over = resampled(queries, split)
     found = jobs.compare_lengths(
         archive, queries, splits=split, protocol=protocol, progress=progress("Encoded")
     ).json()
     lines = [
         f"Bits chosen on {found['fitted_on']} train pictures out of {found['features']} "
         f"features; {found['draws']} random draws (in brackets their standard deviation); "
-        f"95 % intervals over {resampled(queries, split)}.\n",
+        f"95 % intervals over {over}.\n",
         tables.lengths_tables(found),
         "\nP@10 of bits and of the same columns real-valued, and shares of distinct codes:\n",
         tables.floats_table(found, "P@10"),
@@ -78,6 +79,7 @@ def faithfulness(archive: str, queries: Path, split: str, pairs: int, out: Path 
     from retrieval.evaluation.studies import faithfulness as measuring
 
     require_writable(out)
+    over = resampled(queries, [split])
     opened = open_archive(archive)
     folder = read_folder(queries).split([split])
     with decoder() as child:
@@ -89,7 +91,7 @@ def faithfulness(archive: str, queries: Path, split: str, pairs: int, out: Path 
             read=child.read,
             progress=progress("Pairs"),
         ).json()
-    finish(out, found, _faithfulness_lines(found, resampled(queries, [split])))
+    finish(out, found, _faithfulness_lines(found, over))
 
 
 def _faithfulness_lines(found: Json, over: str) -> Iterator[str]:
@@ -150,12 +152,13 @@ def tradeoff(archive: str, split: str, bits: int, out: Path | None) -> None:
     from retrieval.reports.asking_tables import tradeoff_table
 
     require_writable(out)
+    over = resampled(archive, [split])
     opened = open_archive(archive)
     found = measuring.measure(opened, opened.model(), split, bits).json()
     lines = [
         f"{found['queries']} queries, split {', '.join(found['splits'])}, codes of "
         f"{found['bits']} bits, chance {found['chance']:.3f}; 95 % intervals over "
-        f"{resampled(archive, [split])}.",
+        f"{over}.",
         tradeoff_table(found),
         *_in_sample(found),
     ]
@@ -176,11 +179,12 @@ def sources(archive: str, split: str, out: Path | None) -> None:
     from retrieval.reports.tables import sources_table
 
     require_writable(out)
+    over = resampled(archive, [split])
     opened = open_archive(archive)
     found = measuring.measure(opened, opened.model(), split).json()
     lines = [
         f"Split {found['split']} against {found['archive']['count']} cases; 95 % intervals over "
-        f"{resampled(archive, [split])}.",
+        f"{over}.",
         sources_table(found),
     ]
     finish(out, found, lines)
@@ -203,11 +207,12 @@ def side_by_side(archive: str, other: str, protocol: str, out: Path | None) -> N
     from retrieval.reports.tables import difference
 
     require_writable(out)
+    over = resampled(archive, ["test"])
     first, second = open_archive(archive), open_archive(other)
     found = measuring.compare(first, second, protocol=protocol, progress=progress("Ranked")).json()
     lines = [
         f"{found['queries']} test queries that both archives hold, protocol {found['protocol']}; "
-        f"95 % intervals over {resampled(archive, ['test'])}.",
+        f"95 % intervals over {over}.",
         *(
             f"P@{k} of the first {one['first']:.3f}, of the second {one['second']:.3f}, "
             f"difference {difference(one['difference'])}"
@@ -231,6 +236,7 @@ def regions(archive: str, queries: Path, split: str, boxes: Path | None, out: Pa
     from retrieval.reports.tables import interval
 
     require_writable(out)
+    over = resampled(queries, [split])
     table = measuring.read_boxes(boxes or measuring.BOXES)
     opened = open_archive(archive)
     folder = read_folder(queries).split([split])
@@ -240,7 +246,7 @@ def regions(archive: str, queries: Path, split: str, boxes: Path | None, out: Pa
         ).json()
     lines = [
         f"{found['queries']} boxed queries against {found['archive']['count']} cases, chance "
-        f"{found['chance']:.3f}; 95 % intervals over {resampled(queries, [split])}.",
+        f"{found['chance']:.3f}; 95 % intervals over {over}.",
         f"P@10 of whole pictures {interval(found['whole'])}, of regions "
         f"{interval(found['region'])}, difference {interval(found['difference'])}",
     ]
@@ -284,6 +290,7 @@ def audit(
     from retrieval.evaluation import jobs
 
     require_writable(out)
+    over = resampled(queries, split)
     found = jobs.audit_archive(
         archive,
         queries,
@@ -292,7 +299,7 @@ def audit(
         bits=bits,
         progress=progress("Encoded"),
     ).json()
-    finish(out, found, _audit_lines(found, resampled(queries, split)))
+    finish(out, found, _audit_lines(found, over))
 
 
 def _audit_lines(found: Json, over: str) -> Iterator[str]:

@@ -14,7 +14,7 @@ def verify(target: str) -> str:
     if (Path(target) / input_check.MANIFEST).is_file():
         gate = input_check.InputCheck.load(Path(target))
         gate.verify()
-        return f"InputCheck {gate.id} is whole."
+        return f"Input check {gate.id} is whole."
     if target in models.shipped() or (Path(target) / models.MANIFEST).is_file():
         model = models.load(target)
         models.verify(model)

@@ -48,7 +48,7 @@ def interval(figure: Json) -> str:
 def lengths_table(result: Json, name: str) -> str:
     """A Markdown table of one figure (P@1, P@10, P@50 or mAP): a row a length, a column a choice.
 
-    `result` is what `lengths --json` writes. Random columns are given as their
+    `result` is what `study lengths --json` writes. Random columns are given as their
     mean and, in brackets, the standard deviation over the draws.
     """
 

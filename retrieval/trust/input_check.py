@@ -92,7 +92,7 @@ class Finding:
         return tuple(said)
 
     def json(self) -> storage.Json:
-        """As `intake check --json` prints it."""
+        """As `study input-check check --json` prints it."""
         return {
             "kind": self.kind,
             "inverted": self.inverted,

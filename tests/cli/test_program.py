@@ -155,7 +155,7 @@ def test_help_of_a_group_names_its_commands(group, names):
             "Only 64 of the 512 features",
         ),
         (("study", "audit", "nowhere", "--queries", "{folder}"), "There is no archive nowhere"),
-        (("study", "audit", "{archive}", "--queries", "/typo"), "is not a folder"),
+        (("study", "audit", "{archive}", "--queries", "/typo"), "There is no folder"),
         (
             ("study", "audit", "{archive}", "--queries", "{folder}", "--changes", "x"),
             "no change 'x'",

@@ -1,5 +1,8 @@
 """What a visit remembers is named in one file."""
 
+import ast
+from pathlib import Path
+
 from streamlit.testing.v1 import AppTest
 
 from pages.common.shell import state
@@ -13,6 +16,19 @@ def test_only_one_file_names_the_session_state():
         if "session_state" in path.read_text(encoding="utf-8")
     ]
     assert named == ["pages/common/shell/state.py"]
+
+
+def test_no_name_stands_for_two_keys():
+    tree = ast.parse(Path(state.__file__).read_text(encoding="utf-8"))
+    targets = [
+        target.id
+        for node in tree.body
+        for target in (
+            node.targets if isinstance(node, ast.Assign)
+            else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
+    ]  # fmt: skip
+    assert len(targets) > 10 and len(targets) == len(set(targets))
 
 
 def test_no_two_keys_are_the_same():

@@ -41,7 +41,7 @@ def drawn(name, step=12):
 
 
 def test_the_gate_is_whole_small_and_tells_no_place(gate):
-    assert verify(str(input_check.SHIPPED)) == f"InputCheck {gate.id} is whole."
+    assert verify(str(input_check.SHIPPED)) == f"Input check {gate.id} is whole."
     files = list(input_check.SHIPPED.iterdir())
     assert sum(file.stat().st_size for file in files) < 1.5e6
     manifest = (input_check.SHIPPED / input_check.MANIFEST).read_text()

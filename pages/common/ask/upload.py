@@ -212,6 +212,7 @@ def _take_upload(control: state.Key[Sequence[UploadedFile]]) -> None:
     for file in files:
         _drop_upload(file)
     if chosen:
+        engine.retry()
         _search_with(chosen)
     else:
         state.UPLOAD_PROBLEM.set(texts.TOO_MANY_FILES)

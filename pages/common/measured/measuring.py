@@ -17,6 +17,7 @@ from retrieval.evaluation import results
 from retrieval.evaluation.background import Run, start_comparison, start_evaluation
 from retrieval.storage import Json
 
+MOST_ENDED = 16  # results that wait for their visitor
 OFFICIAL, OWN_OUT, PAPER = "official", "own-patient-out", "paper"
 BUSY = "Another measurement is under way on this server; wait for its end, or for a few minutes."
 STOPPED = "The measurement was stopped; nothing was kept."
@@ -114,6 +115,8 @@ class Slot:
         except (EvaluationError, OSError) as error:  # names paths of the server: not for visitors
             log.warning("A measurement failed, or cannot be kept: %s", error)
         self._ended[job.owner] = (job.task, found)
+        while len(self._ended) > MOST_ENDED:  # of visitors who closed the tab
+            self._ended.pop(next(iter(self._ended)))
         job.run.close()
         self._job = None
 
@@ -125,7 +128,7 @@ def _slot() -> Slot:
 
 def compared(archive: Archive, other: Archive) -> Json | None:
     """What this visit has measured of two archives side by side."""
-    return state.COMPARED.get().get((archive.id, other.id))
+    return state.SIDE_BY_SIDE.get().get((archive.id, other.id))
 
 
 def collect() -> None:
@@ -138,7 +141,7 @@ def collect() -> None:
         state.MEASURING_NOTE.set(FAILED)
     elif task.beside:
         both = found["archives"]["first"], found["archives"]["second"]
-        state.COMPARED.set({**state.COMPARED.get(), both: found})
+        state.SIDE_BY_SIDE.set({**state.SIDE_BY_SIDE.get(), both: found})
         state.MEASURING_NOTE.set(f"Compared just now: {task.title}.")
     else:
         state.MEASURED.set({**state.MEASURED.get(), (task.name, task.protocol): found})

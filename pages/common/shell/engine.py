@@ -16,7 +16,6 @@ import streamlit as st
 from pages.common.shell import pictures, resources
 from retrieval.archives.archive import Archive
 from retrieval.archives.catalogue import Entry
-from retrieval.codes import hamming
 from retrieval.codes.hashing import Codes, Features
 from retrieval.codes.model import Model
 from retrieval.errors import RetrievalError, ScanError, SearchError
@@ -27,6 +26,7 @@ from retrieval.reading.series import Place
 from retrieval.reading.view import View
 from retrieval.search.refining import NO_EXAMPLES, Examples, code_of
 from retrieval.search.search import RankedArchive
+from retrieval.search.search import search as search_archive
 from retrieval.trust import answer
 from retrieval.trust.input_check import Finding
 
@@ -242,7 +242,12 @@ def _read(
 
 @st.cache_data(scope="session", max_entries=32, show_spinner=False)
 def _distances(code: str, state: str, _code: Codes, _archive: Archive) -> npt.NDArray[np.int32]:
-    return hamming.distances(_archive.codes, _code)[0]
+    return search_archive(_archive, _code, "").distances
+
+
+def retry() -> None:
+    """Decode anew what failed: the server may have been busy."""
+    _decoded.clear()
 
 
 def forget() -> None:

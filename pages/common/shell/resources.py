@@ -28,11 +28,11 @@ log = logging.getLogger(__name__)
 
 
 def decoder() -> Decoder:
-    """The process that decodes uploads."""
+    """The processes that decode uploads."""
     return pictures.decoder("uploads")
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=4)
 def model_of(archive: Archive) -> Model:
     """The model of an archive; archives of the same model share it."""
     return _model(archive.model_key, archive)

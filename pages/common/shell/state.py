@@ -74,7 +74,7 @@ LESSON: Key[Any] = Key("lesson", None)
 # Evaluation: by archive and protocol what this visit measured, and the newest of these
 PROTOCOL = Key("protocol", "")
 MEASURED: Key[Mapping[tuple[str, str], Json]] = Key("measured_here", {})
-COMPARED: Key[Mapping[tuple[str, str], Json]] = Key("compared_here", {})
+SIDE_BY_SIDE: Key[Mapping[tuple[str, str], Json]] = Key("compared_here", {})
 MEASURED_LAST = Key("measured_fresh", ("", ""))
 MEASURING_NOTE = Key("measuring_note", "")
 MEASURING_VISIT = Key("measuring_visit", "")

@@ -48,7 +48,7 @@ class Effect:
     overlap: Floats
 
     def json(self) -> Json:
-        """As `audit --json` writes it."""
+        """As `study audit --json` writes it."""
         return {
             "description": self.description,
             "precision_at_10": figure(self.precision),
@@ -78,7 +78,7 @@ class Audit:
     effects: dict[str, Effect]
 
     def json(self) -> Json:
-        """As `audit --json` writes it."""
+        """As `study audit --json` writes it."""
         return {
             "protocol": PROTOCOL,
             "archive": {"id": self.archive_id, "count": self.archive_count},

@@ -72,7 +72,7 @@ class Faithfulness:
         return gain if target == "deletion" else -gain
 
     def json(self) -> Json:
-        """As `faithfulness --json` writes it."""
+        """As `study faithfulness --json` writes it."""
         found: Json = {
             "archive": {"id": self.archive_id},
             "model": {"id": self.model_id},

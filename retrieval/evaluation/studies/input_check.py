@@ -78,7 +78,8 @@ def sample(source: Source, gate: InputCheck, *, read: PathReader, progress: Prog
         progress(done, len(source.files))
     if not about:
         raise EvaluationError(
-            f"The gate was fitted on all pictures of {source.name}; name others to measure it."
+            f"The input check was fitted on all pictures of {source.name}; name others to "
+            "measure it."
         )
     patients, labels = (np.array(column) for column in zip(*about, strict=True))
     pooled = {name: np.stack(held) for name, held in rows.items()}
@@ -86,7 +87,7 @@ def sample(source: Source, gate: InputCheck, *, read: PathReader, progress: Prog
 
 
 def measure(gate: InputCheck, scans: Sequence[Sample], strangers: Sample) -> Json:
-    """All figures, as `intake measure --json` writes them."""
+    """All figures, as `study input-check measure --json` writes them."""
     return {
         "gate": {"id": gate.id, "fitted_on": len(gate.fitted_on)},
         "scans": {one.source.name: of_scans(gate, one) for one in scans},

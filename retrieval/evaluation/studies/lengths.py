@@ -66,7 +66,7 @@ class Choice:
     minus_floats: Mapping[str, Figures]
 
     def json(self) -> Json:
-        """As `lengths --json` writes it."""
+        """As `study lengths --json` writes it."""
         return {
             "bits": self.bits.json(),
             "distinct": self.distinct,
@@ -89,7 +89,7 @@ class RandomChoice:
     draws: Floats
 
     def json(self) -> Json:
-        """As `lengths --json` writes it; `deviation` is the standard deviation over draws."""
+        """As `study lengths --json` writes it; `deviation` is the standard deviation over draws."""
         spread = {
             "deviation": self.draws.std(axis=0, ddof=1),
             "lowest": self.draws.min(axis=0),
@@ -118,7 +118,7 @@ class Length:
     random: RandomChoice
 
     def json(self) -> Json:
-        """As `lengths --json` writes it."""
+        """As `study lengths --json` writes it."""
         named = {name: choice.json() for name, choice in self.choices.items()}
         return {**named, "random": self.random.json()}
 
@@ -146,7 +146,7 @@ class Comparison:
     lengths: Mapping[int, Length]
 
     def json(self) -> Json:
-        """As `lengths --json` writes it."""
+        """As `study lengths --json` writes it."""
         return {
             "protocol": "official",
             "archive": {

@@ -42,7 +42,7 @@ class Refinement:
     skipped: int
 
     def json(self) -> Json:
-        """As `refinement --json` writes it."""
+        """As `study refinement --json` writes it."""
         columns = np.stack([self.before, self.after, self.after - self.before], axis=1)
         bounds = (SHARE, SHARE, DIFFERENCE)
         before, after, gain = bootstrap_interval(columns, self.patients, bounds).T

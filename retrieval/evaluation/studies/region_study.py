@@ -40,7 +40,7 @@ class RegionStudy:
     patients: npt.NDArray[np.str_]
 
     def json(self) -> Json:
-        """As `regions --json` writes it."""
+        """As `study regions --json` writes it."""
         columns = np.stack([self.whole, self.region, self.region - self.whole], axis=1)
         bounds = (SHARE, SHARE, DIFFERENCE)
         whole, region, difference = bootstrap_interval(columns, self.patients, bounds).T

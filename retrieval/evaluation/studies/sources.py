@@ -52,7 +52,7 @@ class SourceGroup:
     difference: Floats | None = None
 
     def json(self) -> Json:
-        """As `sources --json` writes it."""
+        """As `study sources --json` writes it."""
         left_out = {
             "without_own_source": self.without,
             "without_as_many_at_random": self.control,
@@ -80,7 +80,7 @@ class Sources:
     groups: tuple[SourceGroup, ...]
 
     def json(self) -> Json:
-        """As `sources --json` writes it."""
+        """As `study sources --json` writes it."""
         return {
             "archive": {"id": self.archive_id, "count": self.archive_count},
             "model": {"id": self.model_id},

@@ -50,7 +50,7 @@ class Tradeoff:
     points: tuple[Point, ...]
 
     def json(self) -> Json:
-        """As `tradeoff --json` writes it."""
+        """As `study tradeoff --json` writes it."""
         return {
             "archive": {"id": self.archive.id, "name": self.archive.name},
             "model": {"id": self.archive.about["model"]["id"]},
