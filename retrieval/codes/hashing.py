@@ -104,8 +104,3 @@ def pack(bits: npt.NDArray[np.bool_]) -> Codes:
             f"A code of {bits.shape[1]} bits cannot be packed; use a multiple of 8."
         )
     return np.packbits(bits, axis=1, bitorder="big")
-
-
-def unpack(codes: Codes) -> npt.NDArray[np.bool_]:
-    """Bytes (n, m / 8) back to bits (n, m)."""
-    return np.unpackbits(codes, axis=1, bitorder="big").astype(bool)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from retrieval.codes.hashing import fit_thresholds, pack, to_bits, unpack
+from retrieval.codes.hashing import fit_thresholds, pack, to_bits
 from retrieval.errors import SelectionError
 
 
@@ -19,9 +19,9 @@ def test_a_prefix_of_a_code_is_the_code_of_the_prefix():
     np.testing.assert_array_equal(pack(bits)[:, :4], pack(bits[:, :32]))
 
 
-def test_unpack_undoes_pack():
+def test_packing_loses_no_bit():
     bits = np.random.default_rng(2).random((9, 40)) < 0.3
-    np.testing.assert_array_equal(unpack(pack(bits)), bits)
+    np.testing.assert_array_equal(np.unpackbits(pack(bits), axis=1), bits)
 
 
 @pytest.mark.parametrize("n", [2, 3, 20, 21, 425])

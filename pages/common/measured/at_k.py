@@ -52,15 +52,11 @@ def groups(report: Report) -> None:
 
 
 def _group(title: str, found: Json, numbers: Sequence[int]) -> dict[str, str]:
-    at = {f"P at {k}": _interval(found["at_k"][str(k)]["precision"]) for k in numbers}
+    at = {f"P at {k}": texts.share_of(found["at_k"][str(k)]["precision"]) for k in numbers}
     return {
         "Queries": title,
         "Number": f"{found['queries']:,}",
         "Random order": texts.percent(found["chance"]),
         **at,
-        "Mean AP": _interval(found["map"]),
+        "Mean AP": texts.share_of(found["map"]),
     }
-
-
-def _interval(figure: Json) -> str:
-    return texts.interval((figure["value"], figure["low"], figure["high"]))

@@ -13,12 +13,18 @@ def similarity(found: Json, name: str) -> None:
     own, finer = found["own_patient"], found["subtypes"]
     rows = [
         ("Distinct codes", texts.percent(found["distinct_codes"])),
-        ("Queries whose tenth match ties with the next", _share(found["ties_at_10"]["cut"])),
+        (
+            "Queries whose tenth match ties with the next",
+            texts.share_of(found["ties_at_10"]["cut"]),
+        ),
     ]
     if own:
-        rows.append(("Other slices of the patient found among 10", _share(own["recall_at_10"])))
+        rows.append(
+            ("Other slices of the patient found among 10", texts.share_of(own["recall_at_10"]))
+        )
     if finer:
-        text = f"{_share(finer['precision_at_10'])}; random order {texts.percent(finer['chance'])}"
+        share, chance = texts.share_of(finer["precision_at_10"]), texts.percent(finer["chance"])
+        text = f"{share}; random order {chance}"
         rows.append(("Matches of the same subtype among 10", text))
     tables.show(
         [{"Measure": measure, "Value": value} for measure, value in rows],
@@ -36,16 +42,16 @@ def changes(audit: Json, name: str) -> None:
     rows = [
         {
             "Change of the query's picture": effect["description"],
-            "Precision at 10": _share(effect["precision_at_10"]),
-            "Difference, points": _points(effect["difference"]),
-            "Mean over findings": _share(effect["balanced_at_10"]),
+            "Precision at 10": texts.share_of(effect["precision_at_10"]),
+            "Difference, points": texts.points_of(effect["difference"]),
+            "Mean over findings": texts.share_of(effect["balanced_at_10"]),
             "Same matches among 10": texts.percent(effect["overlap_at_10"]["value"]),
         }
         for effect in audit["changes"].values()
     ]
     tables.show(rows, f"{name}-changes", "Precision under changes of pictures")
     st.caption(
-        f"Unchanged: {_share(audit['unchanged']['precision_at_10'])}; random order "
+        f"Unchanged: {texts.share_of(audit['unchanged']['precision_at_10'])}; random order "
         f"{texts.percent(audit['chance'])}. Where a picture tells nothing, the mean "
         f"over the findings is {texts.percent(audit['balanced_chance'])}: with only the border "
         "left it should be that."
@@ -61,10 +67,12 @@ def sources(found: Json, name: str) -> None:
                 f"{count} {texts.plain(texts.label(label))}"
                 for label, count in group["labels"].items()
             ),
-            "Precision at 10": _share(group["precision_at_10"]),
+            "Precision at 10": texts.share_of(group["precision_at_10"]),
             "Without cases of that source": _share_if(group, "without_own_source"),
             "Without as many at random": _share_if(group, "without_as_many_at_random"),
-            "Difference, points": _points(group["difference"]) if "difference" in group else "",
+            "Difference, points": texts.points_of(group["difference"])
+            if "difference" in group
+            else "",
         }
         for group in found["groups"]
     ]
@@ -79,14 +87,4 @@ def sources(found: Json, name: str) -> None:
 
 
 def _share_if(group: Json, name: str) -> str:
-    return _share(group[name]) if name in group else ""
-
-
-def _share(figure: Json) -> str:
-    return texts.interval((figure["value"], figure["low"], figure["high"]))
-
-
-def _points(figure: Json) -> str:
-    return "{value:+.1f} ({low:+.1f} to {high:+.1f})".format(
-        **{name: 100 * value for name, value in figure.items()}
-    )
+    return texts.share_of(group[name]) if name in group else ""

@@ -127,7 +127,7 @@ def _rarer(archive: Archive) -> None:
             "Share of the archive with the query's finding": "as it is"
             if name == "as it is"
             else f"{100 * float(name):g} %",
-            "Precision at 10": _interval(figure),
+            "Precision at 10": texts.share_of(figure),
         }
         for name, figure in found.items()
     ]
@@ -198,7 +198,7 @@ def _beside(archive: Archive, name: str) -> None:
             "Matches shown, k": k,
             texts.archive_title(name): texts.percent(one["first"]),
             texts.archive_title(chosen): texts.percent(one["second"]),
-            "Difference (points)": _points(one["difference"]),
+            "Difference (points)": texts.points_of(one["difference"]),
         }
         for k, one in found["at_k"].items()
     ]
@@ -213,11 +213,11 @@ def _shorter(found: Json, name: str) -> None:
     rows = [
         {
             "Bits": length,
-            "mRMR (MID)": _interval(_at_10(one["MID"]["bits"])),
-            "Variance": _interval(_at_10(one["variance"]["bits"])),
-            "Random": _interval(_at_10(one["random"]["bits"])),
-            "mRMR minus random (points)": _points(_at_10(one["MID"]["minus_random"])),
-            "Same columns, real-valued": _interval(_at_10(one["MID"]["floats"]["cosine"])),
+            "mRMR (MID)": texts.share_of(_at_10(one["MID"]["bits"])),
+            "Variance": texts.share_of(_at_10(one["variance"]["bits"])),
+            "Random": texts.share_of(_at_10(one["random"]["bits"])),
+            "mRMR minus random (points)": texts.points_of(_at_10(one["MID"]["minus_random"])),
+            "Same columns, real-valued": texts.share_of(_at_10(one["MID"]["floats"]["cosine"])),
         }
         for length, one in found["lengths"].items()
     ]
@@ -233,12 +233,3 @@ def _shorter(found: Json, name: str) -> None:
 
 def _at_10(found: Json) -> Json:
     return found["at_k"]["10"]["precision"]
-
-
-def _interval(figure: Json) -> str:
-    return texts.interval((figure["value"], figure["low"], figure["high"]))
-
-
-def _points(figure: Json) -> str:
-    value, low, high = (100 * figure[end] for end in ("value", "low", "high"))
-    return f"{value:+.1f} ({low:+.1f} to {high:+.1f})"

@@ -246,6 +246,17 @@ def interval(figure: Sequence[float]) -> str:
     return f"{value:.1f} % ({low:.1f} to {high:.1f})"
 
 
+def share_of(figure: Mapping[str, float]) -> str:
+    """A stored figure (value, low, high) as percentages."""
+    return interval((figure["value"], figure["low"], figure["high"]))
+
+
+def points_of(figure: Mapping[str, float]) -> str:
+    """A stored difference (value, low, high) in percentage points, with signs."""
+    value, low, high = (100 * figure[end] for end in ("value", "low", "high"))
+    return f"{value:+.1f} ({low:+.1f} to {high:+.1f})"
+
+
 def measured_on(about: Mapping[str, Any]) -> str:
     """Which archive and model an evaluation is about."""
     if not about["model"]["id"]:
