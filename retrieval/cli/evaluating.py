@@ -81,6 +81,18 @@ def figure_lines(result: Evaluation, resampled: str = "patients") -> Iterator[st
         yield f"{name} ({curves.queries}; chance {curves.chance:.3f}): {', '.join(figures)}"
 
 
+def change_lines(changes: Json) -> Iterator[str]:
+    """The effects of changes of the queries' pictures, one line each."""
+    from retrieval.reports.tables import interval
+
+    for name, effect in changes.items():
+        yield (
+            f"{name:14} P@10 {interval(effect['precision_at_10'])}, "
+            f"difference {interval(effect['difference'])}, "
+            f"share of the first 10 kept {interval(effect['overlap_at_10'])}"
+        )
+
+
 def _similarity(found: Json) -> str:
     """One line for what `similarity` holds."""
     from retrieval.reports.tables import interval

@@ -25,9 +25,10 @@ from retrieval.cli.common import (
     resampled,
     split_option,
 )
-from retrieval.cli.evaluating import figure_lines
+from retrieval.cli.evaluating import change_lines, figure_lines
 from retrieval.cli.input_check import input_check
 from retrieval.cli.training import plan, training_options
+from retrieval.cli.travel import travel
 from retrieval.storage import Json
 
 
@@ -37,6 +38,7 @@ def study() -> None:
 
 
 study.add_command(input_check)
+study.add_command(travel)
 
 
 @study.command("lengths")
@@ -311,12 +313,7 @@ def _audit_lines(found: Json, over: str) -> Iterator[str]:
         f"{found['chance']:.3f}."
     )
     yield f"{'unchanged':14} P@10 {interval(found['unchanged']['precision_at_10'])}"
-    for name, effect in found["changes"].items():
-        yield (
-            f"{name:14} P@10 {interval(effect['precision_at_10'])}, "
-            f"difference {interval(effect['difference'])}, "
-            f"share of the first 10 kept {interval(effect['overlap_at_10'])}"
-        )
+    yield from change_lines(found["changes"])
 
 
 @study.command("crossfit")

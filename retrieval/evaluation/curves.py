@@ -142,10 +142,15 @@ def figures_of_queries(rankings: Rankings, *, progress: Progress | None = None) 
     return np.stack(rows)
 
 
-def curves_of(values: Floats, rankings: Rankings) -> tuple[Curves, dict[str, Curves]]:
-    """Figures of all queries and of those of each label, from `figures_of_queries`."""
+def curves_of(
+    values: Floats, rankings: Rankings, names: Strings | None = None
+) -> tuple[Curves, dict[str, Curves]]:
+    """Figures of all queries and of those of each label, from `figures_of_queries`.
+
+    With `names` (queries,) the second is of those of each name instead.
+    """
     parts = values, rankings.chance, rankings.patients
-    return _curves(*parts), _curves_of_groups(*parts, rankings.labels)
+    return _curves(*parts), _curves_of_groups(*parts, rankings.labels if names is None else names)
 
 
 def curves_of_subtypes(values: Floats, rankings: Rankings, subtypes: Strings) -> dict[str, Curves]:

@@ -45,7 +45,13 @@ def official_rows(gallery: Cases, queries: Cases, model: Model) -> npt.NDArray[n
     No picture or patient of theirs is among the queries, so no query has to leave any out.
     """
     kept = gallery_rows(gallery, queries)
-    _refuse_leaks(gallery.take(kept), queries, model)
+    refuse_shared(gallery.take(kept), queries)
+    seen = int(model.saw_each(queries.sha256).sum())
+    if seen:
+        raise EvaluationError(
+            f"The model was trained on {seen} of the queries; the official protocol needs "
+            "queries that it never saw."
+        )
     return kept
 
 
@@ -65,13 +71,14 @@ def gallery_rows(gallery: Cases, queries: Cases) -> npt.NDArray[np.bool_]:
     return kept
 
 
-def _refuse_leaks(gallery: Cases, queries: Cases, model: Model) -> None:
+def refuse_shared(gallery: Cases, queries: Cases) -> None:
+    """PatientOverlap if a named patient, or a picture, stands among both."""
     shared = np.intersect1d(gallery.patients, queries.patients).tolist()
     both = [group for group in shared if names_patient(group)]
     if both:
         raise PatientOverlap(
             f"{len(both)} patients stand both among the queries and in the archive, first "
-            f"{both[0]}; the official protocol needs splits by patient."
+            f"{both[0]}; keep all pictures of a patient on one side, and name two patients apart."
         )
     same = np.intersect1d(gallery.sha256, queries.sha256)
     if len(same):
@@ -79,10 +86,4 @@ def _refuse_leaks(gallery: Cases, queries: Cases, model: Model) -> None:
             f"{len(same)} pictures stand both among the queries and, under another patient or "
             f"none, in the archive, first {same[0][:16]}; give them one patient_id or leave them "
             "out."
-        )
-    seen = int(model.saw_each(queries.sha256).sum())
-    if seen:
-        raise EvaluationError(
-            f"The model was trained on {seen} of the queries; the official protocol needs "
-            "queries that it never saw."
         )

@@ -48,6 +48,14 @@ def source_of(queries: str, splits: Sequence[str] | None) -> Folder | archives.A
     return archives.open_archive(queries)
 
 
+def labels_of(queries: str, splits: Sequence[str] | None) -> list[str]:
+    """The distinct labels of a folder or archive, sorted, before anything is encoded."""
+    source = source_of(queries, splits)
+    if isinstance(source, Folder):
+        return list(source.labels)
+    return sorted(set(source.catalogue.column("label")[in_splits(source, splits)].tolist()))
+
+
 def model_with(archive: archives.Archive, bits: int | None) -> Model:
     """The archive's model; SelectionError unless it can make codes of so many bits."""
     model = archive.model()

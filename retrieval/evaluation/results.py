@@ -19,6 +19,7 @@ LENGTHS = "lengths/"  # sub-folder of the comparisons of code lengths
 AUDITS = "audit/"  # of the answers to changed pictures
 SOURCES = "sources/"  # of queries by where they come from
 TRADEOFFS = "tradeoff/"  # of label against likeness
+TRAVELS = "travel/"  # of sources that a model was not made for
 SEEDS = "seeds/"  # of repetitions with other seeds, NAME-SEED
 FROZEN = "-frozen"  # ends the name of what was measured of features that nothing was taught
 INTAKE = "intake"  # of the input checks

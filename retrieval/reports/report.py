@@ -32,6 +32,7 @@ from retrieval.reports.tables import (
     printed_table,
     sources_table,
 )
+from retrieval.reports.travel_tables import travel_tables
 from retrieval.storage import replace_bytes
 
 MADE = "made by python -m retrieval document results"
@@ -54,6 +55,7 @@ NAMED: dict[str, Callable[[], str]] = {
     "similarity": similarity_table,
     "trust": trust_table,
     "asking": asking_tables,
+    "travel": travel_tables,
     "intake": lambda: intake_tables(read_result(INTAKE)),
     "printed": lambda: printed_table(
         {name: read_result(f"{PRINTED}{name}") for name in ("covid-ct", "covid-ct-paper")}

@@ -64,7 +64,7 @@ def test_help_names_every_command_under_a_heading():
         (
             ("study",),
             "lengths faithfulness refinement tradeoff sources regions printed audit crossfit "
-            "input-check side-by-side",
+            "input-check side-by-side travel",
         ),
         (("study", "input-check"), "check fit measure"),
         (("document",), "results card booklet"),
@@ -164,6 +164,18 @@ def test_help_of_a_group_names_its_commands(group, names):
         (("study", "audit", "{archive}", "--queries", "{folder}", "--json", "/"), "is a folder"),
         (("study", "crossfit", "{folder}", "--out", "{model}2", "--folds", "1"), "2 folds or more"),
         (("study", "tradeoff", "{archive}", "--split", "val", "--bits", "0"), "not 0"),
+        (
+            ("study", "travel", "no", "--gallery", "{archive}", "--queries", "{folder}"),
+            "There is no model no",
+        ),
+        (
+            ("study", "travel", "{model}", "--gallery", "{archive}", "--queries", "{archive}:val"),
+            "2 patients stand both",
+        ),
+        (
+            ("study", "travel", "{model}", "--gallery", "{archive}:test", "--queries", "{folder}"),
+            "has no case in split test",
+        ),
         (("document", "results", "{picture}"), "cannot be read as text"),
         (("document", "booklet", "{picture}", "--out", "{model}.pdf"), "make it with evaluate"),
         (("sample", "ct", "--out", "{model}2", "--seed", "-1"), "0 or more, not -1"),
@@ -195,6 +207,21 @@ def test_what_a_user_can_mend_is_one_sentence(world, arguments, sentence):
         ("calibrate", "a"),
         ("calibrate", "a", "--queries", "b", "--evidence", "c"),
         ("study", "audit", "a", "--queries", "b", "--changes", ","),
+        ("study", "travel", "a", "--queries", "b"),
+        ("study", "travel", "a", "--gallery", "b", "--queries", "c", "--label-map", "cap"),
+        (
+            "study",
+            "travel",
+            "a",
+            "--gallery",
+            "b",
+            "--queries",
+            "c",
+            "--label-map",
+            "cap=x",
+            "--label-map",
+            "cap=y",
+        ),
         ("train", "a", "--out", "b", "--modality", "MR"),
     ],
 )

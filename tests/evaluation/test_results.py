@@ -51,7 +51,9 @@ def test_a_written_result_holds_six_decimal_places(tmp_path):
     assert text.startswith('{\n"at_k":{"1":[0.666667,5,null]},\n"exact":true,\n"name":"0.1234567"')
 
 
-@pytest.mark.parametrize("name", [*results.stored(), *results.audits()])
+@pytest.mark.parametrize(
+    "name", [*results.stored(), *results.audits(), *results.within(results.TRAVELS)]
+)
 def test_a_stored_result_is_as_it_would_be_written(name):
     found = results.read_result(name)
     assert found == results.rounded(found)

@@ -116,7 +116,7 @@ def audit(
     rankings = Ranked.of(gallery, queries).rankings
     precision, chance = rankings.precision(DEPTH), rankings.chance
     effects = {
-        name: _effect(
+        name: effect_of(
             change.description, gallery, queries, precision, model.codes(features[name], bits)
         )
         for name, change in changes.items()
@@ -161,9 +161,10 @@ def overlap_at(gallery: Codes, one: Codes, other: Codes, k: int = DEPTH) -> Floa
     return share
 
 
-def _effect(
+def effect_of(
     description: str, gallery: Cases, queries: Cases, unchanged: Floats, codes: Codes
 ) -> Effect:
+    """What a change does that gives the queries these codes; unchanged : their P@10 before."""
     precision = Ranked.of(gallery, replace(queries, codes=codes)).rankings.precision(DEPTH)
     overlap = overlap_at(gallery.codes, codes, queries.codes)
     patients = queries.patients
