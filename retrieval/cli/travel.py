@@ -61,7 +61,7 @@ def travel(
 ) -> None:
     """Measure a model on other hospitals' slices, without training it again.
 
-    All sources are coded by MODEL. The query's own patient is never in the gallery.
+    All sources are coded by MODEL. A query is never compared with its own patient.
     """
     from retrieval.evaluation import jobs
     from retrieval.evaluation.studies.travel import Place

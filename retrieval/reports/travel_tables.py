@@ -72,8 +72,10 @@ def source(found: Json) -> str:
 
 
 def against(result: Json) -> str:
-    """The sources of the gallery."""
-    return " and ".join(source(one) for one in result["archive"]["sources"])
+    """The sources of the gallery, and whether a query's own patient is left out of them."""
+    sources = " and ".join(source(one) for one in result["archive"]["sources"])
+    own_out = result["fewest_ranked"] < result["archive"]["count"]
+    return f"{sources}, own patient left out" if own_out else sources
 
 
 def below_chance(part: Json) -> bool:

@@ -169,10 +169,6 @@ def test_help_of_a_group_names_its_commands(group, names):
             "There is no model no",
         ),
         (
-            ("study", "travel", "{model}", "--gallery", "{archive}", "--queries", "{archive}:val"),
-            "2 patients stand both",
-        ),
-        (
             ("study", "travel", "{model}", "--gallery", "{archive}:test", "--queries", "{folder}"),
             "has no case in split test",
         ),

@@ -157,18 +157,21 @@ def measure(
 ) -> Travel:
     """Rank the cases of all galleries together for each query.
 
-    changed : features (queries, F) of the queries under each of the `changes`, by name.
-    PatientOverlap if a patient or picture of the queries is in a gallery.
+    changed : features (queries, F) of the queries under each of the `changes`, by name. In a
+    gallery of the queries' own name the query's own patient and picture are left out.
+    PatientOverlap if one of them is in a gallery of another name.
     """
-    gallery = reduce(Cases.joined, (source.cases for source in galleries))
     asked = queries.cases
-    refuse_shared(gallery, asked)
-    if len(gallery) < DEPTH:
-        raise EvaluationError(
-            f"The gallery has {len(gallery)} cases, too few for a list of {DEPTH}; name more "
-            "sources or splits."
-        )
+    for source in galleries:
+        if source.name != queries.name:
+            refuse_shared(source.cases, asked)
+    gallery = reduce(Cases.joined, (source.cases for source in galleries))
     ranked = Ranked.of(gallery, asked)
+    if ranked.rankings.fewest < DEPTH:
+        raise EvaluationError(
+            f"A query has {ranked.rankings.fewest} cases to be compared with, too few for a list "
+            f"of {DEPTH}; name more sources or splits."
+        )
     precision = ranked.rankings.precision(DEPTH)
     features = changed or {}
     effects = {

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from retrieval.archives.archive import open_archive
 from retrieval.archives.indexing import index
 from retrieval.cli.travel import below_chance_line
 from retrieval.data.folder import read_folder
@@ -111,6 +112,22 @@ def test_masked_queries_are_ranked_by_the_codes_of_masked_pictures(ask, archive,
     assert effect["difference"]["value"] == pytest.approx(after - plain)
 
 
+def test_a_hospital_asks_itself_without_the_patient_of_the_query(ask, there, model):
+    found = ask(str(there), queries=str(there)).json()
+    cases = cases_of_archive(open_archive(str(there)), model)
+    cases = cases.take(cases.splits != "test")
+    expected = [
+        loop((cases.take(cases.patients != patient), AXIS), (queries, AXIS), 10)
+        for patient in np.unique(cases.patients)
+        for queries in [cases.take(cases.patients == patient)]
+    ]
+    assert found["queries"] == found["archive"]["count"] == 36
+    precision, chance = np.concatenate(expected).mean(axis=0)
+    assert found["at_k"]["10"]["precision"]["value"] == pytest.approx(precision)
+    assert found["chance"] == pytest.approx(chance)
+    assert travel_tables.against(found).endswith(", own patient left out")
+
+
 def test_codes_that_say_nothing_score_chance(archive, model):
     cases = cases_of_archive(archive, model)
     cases = replace(cases, codes=np.zeros_like(cases.codes))
@@ -178,7 +195,7 @@ def test_archives_of_another_model_are_refused(ask, elsewhere, folder, tmp_path)
 def test_what_cannot_be_measured_is_refused(ask, archive):
     with pytest.raises(EvaluationError, match="no pictures to change; name the folder"):
         ask(queries=f"{archive.folder}:test", axis={}, changes=["mask-both"])
-    with pytest.raises(EvaluationError, match="has 4 cases, too few for a list of 10"):
+    with pytest.raises(EvaluationError, match="has 4 cases to be compared with, too few"):
         ask(f"{archive.folder}:val", queries=f"{archive.folder}:test", axis={})
 
 
