@@ -90,7 +90,7 @@ def travel(
 
 def _asked(result: Json) -> Iterator[str]:
     """Which sources were asked, by whom, and what the labels count as."""
-    from retrieval.reports.travel_tables import against, source
+    from retrieval.reports.travel_table import against, source
 
     yield f"{result['model']['name']}: {source(result['asked'])} against {against(result)}."
     moved = [f"{word} as {label}" for word, label in result["axis"].items() if word != label]
@@ -100,7 +100,7 @@ def _asked(result: Json) -> Iterator[str]:
 
 def below_chance_line(result: Json) -> Iterator[str]:
     """One line if some of the queries' labels are found less often than in a random list."""
-    from retrieval.reports.travel_tables import below_chance
+    from retrieval.reports.travel_table import below_chance
 
     words = [word for word, part in result["per_label"].items() if below_chance(part)]
     if words:

@@ -32,7 +32,7 @@ from retrieval.reports.tables import (
     printed_table,
     sources_table,
 )
-from retrieval.reports.travel_tables import travel_tables
+from retrieval.reports.travel_table import travel_table
 from retrieval.storage import replace_bytes
 
 MADE = "made by python -m retrieval document results"
@@ -41,6 +41,9 @@ MARKED = re.compile(rf"({START.pattern}).*?(<!-- end of \2 -->)", re.DOTALL)
 # The short table: the honest protocol, and the figures a reader asks for first.
 SUMMARY = (
     "covid-ct-official",
+    "travel/ct-sarscov2-in-sarscov2",
+    "travel/ct-sarscov2-in-covid-ct",
+    "travel/ct-hu-in-covid-ct",
     "covid-ct-frozen-official",
     "covid-ct-paper-official",
     "pneumonia-xray-official",
@@ -55,7 +58,7 @@ NAMED: dict[str, Callable[[], str]] = {
     "similarity": similarity_table,
     "trust": trust_table,
     "asking": asking_tables,
-    "travel": travel_tables,
+    "travel": travel_table,
     "intake": lambda: intake_tables(read_result(INTAKE)),
     "printed": lambda: printed_table(
         {name: read_result(f"{PRINTED}{name}") for name in ("covid-ct", "covid-ct-paper")}

@@ -20,7 +20,7 @@ from retrieval.evaluation.studies import travel
 from retrieval.evaluation.studies.travel import NOT_TEST, Place, Source
 from retrieval.imaging.disturbances import DISTURBANCES
 from retrieval.reading import decode
-from retrieval.reports import travel_tables
+from retrieval.reports import travel_table
 from tests import small
 from tests.cli.calling import call
 from tests.evaluation.test_protocols import expected_precision
@@ -125,7 +125,7 @@ def test_a_hospital_asks_itself_without_the_patient_of_the_query(ask, there, mod
     precision, chance = np.concatenate(expected).mean(axis=0)
     assert found["at_k"]["10"]["precision"]["value"] == pytest.approx(precision)
     assert found["chance"] == pytest.approx(chance)
-    assert travel_tables.against(found).endswith(", own patient left out")
+    assert travel_table.against(found).endswith(", own patient left out")
 
 
 def test_codes_that_say_nothing_score_chance(archive, model):
@@ -135,7 +135,7 @@ def test_codes_that_say_nothing_score_chance(archive, model):
     galleries, queries = [Source.of("here", train, {})], Source.of("here", val, {})
     found = travel.measure(model, galleries, queries).json()
     assert found["at_k"]["10"]["precision"]["value"] == pytest.approx(found["chance"])
-    assert not any(map(travel_tables.below_chance, found["per_label"].values()))
+    assert not any(map(travel_table.below_chance, found["per_label"].values()))
     assert list(found["at_k"]) == ["1", "5", "10"]  # of 16 cases no list of 50 can be made
 
 
@@ -216,23 +216,22 @@ def test_the_command_prints_what_it_writes(archive, elsewhere, model, tmp_path):
     ]  # fmt: skip
 
 
-def test_the_tables_mark_a_finding_that_is_found_less_often_than_by_chance(ask, monkeypatch):
+def test_the_table_marks_a_finding_that_is_found_less_often_than_by_chance(ask, monkeypatch):
     found = json.loads(json.dumps(ask().json()))
     figure = {"value": -0.25, "low": -0.5, "high": 0.0}
     effect = {"precision_at_10": {**figure, "value": 0.75}, "difference": figure}
     found["changes"]["mask-both"] = effect
     for word, value in (("disk", 0.9), ("stripe", 0.1)):
         found["per_label"][word]["at_k"]["10"]["precision"]["value"] = value
-    monkeypatch.setattr(travel_tables, "within", lambda folder: [f"{folder}one"])
-    monkeypatch.setattr(travel_tables, "read_result", {"travel/one": found}.__getitem__)
-    overall, findings = travel_tables.travel_tables().split("\n\n")
-    titles = "| `small` | elsewhere (12, val) | all (20, train + val; trained on 16) |"
-    assert overall.splitlines()[2].startswith(titles)
-    assert overall.endswith("| 0.750 (-0.250 [-0.500, +0.000]) |")
-    disk, stripe = findings.splitlines()[2:]
-    assert disk.startswith(f"{titles} disk (6) | disk | 0.900 [") and disk.endswith("|  |")
-    assert stripe.startswith(f"{titles} stripe (6) | bar | 0.100 [")
-    assert stripe.endswith("| below chance |")
+    monkeypatch.setattr(travel_table, "within", lambda folder: [f"{folder}one"])
+    monkeypatch.setattr(travel_table, "read_result", {"travel/one": found}.__getitem__)
+    row = travel_table.travel_table().splitlines()[2]
+    assert row.startswith(
+        "| `small` | elsewhere (12, val) | all (20, train + val; trained on 16) |"
+    )
+    chances = [found["per_label"][word]["chance"] for word in ("disk", "stripe")]
+    findings = f"disk 0.900 ({chances[0]:.3f}), **stripe 0.100 ({chances[1]:.3f})**"
+    assert row.endswith(f"| {findings} | 0.750 (-0.250 [-0.500, +0.000]) |")
     assert [*below_chance_line(found)] == ["Found less often than by chance: stripe."]
 
 

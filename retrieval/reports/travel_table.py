@@ -1,8 +1,6 @@
-"""Tables of `study travel`: other hospitals' slices, searched without training again."""
+"""The table of `study travel`: other hospitals' slices, searched without training again."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from retrieval.evaluation.results import TRAVELS, read_result, within
 from retrieval.reports.tables import difference, interval, table
@@ -12,26 +10,24 @@ FEW_DEPTHS = ("1", "10")
 MASKED = "mask-both"
 
 
-def travel_tables() -> str:
-    """Two Markdown tables of the stored results: of all queries, and of each finding."""
-    found = [read_result(name) for name in within(TRAVELS)]
-    return f"{_overall(found)}\n\n{_by_finding(found)}"
-
-
-def _overall(found: Sequence[Json]) -> str:
+def travel_table() -> str:
+    """A Markdown table of the stored results, a row each."""
     head = ["Model", "Queries", "Against", *(f"P@{k}" for k in FEW_DEPTHS), "mAP", "Chance",
-            "P@10, text and borders masked"]  # fmt: skip
-    rows = [
-        [
-            *_titles(result),
-            *(interval(result["at_k"][k]["precision"]) for k in FEW_DEPTHS),
-            interval(result["map"]),
-            f"{result['chance']:.3f}",
-            _masked(result),
-        ]
-        for result in found
+            "P@10 of each finding (chance)", "P@10, text and borders masked"]  # fmt: skip
+    return table(head, [_row(read_result(name)) for name in within(TRAVELS)])
+
+
+def _row(result: Json) -> list[str]:
+    return [
+        f"`{result['model']['name']}`",
+        source(result["asked"]),
+        against(result),
+        *(interval(result["at_k"][k]["precision"]) for k in FEW_DEPTHS),
+        interval(result["map"]),
+        f"{result['chance']:.3f}",
+        ", ".join(_finding(word, part) for word, part in result["per_label"].items()),
+        _masked(result),
     ]
-    return table(head, rows)
 
 
 def _masked(result: Json) -> str:
@@ -41,25 +37,11 @@ def _masked(result: Json) -> str:
     return f"{effect['precision_at_10']['value']:.3f} ({difference(effect['difference'])})"
 
 
-def _by_finding(found: Sequence[Json]) -> str:
-    head = ["Model", "Queries", "Against", "Finding", "Counts as", "P@10", "Chance", ""]
-    rows = [
-        [
-            *_titles(result),
-            f"{word} ({part['queries']})",
-            result["axis"][word],
-            interval(part["at_k"]["10"]["precision"]),
-            f"{part['chance']:.3f}",
-            "below chance" if below_chance(part) else "",
-        ]
-        for result in found
-        for word, part in result["per_label"].items()
-    ]
-    return table(head, rows)
-
-
-def _titles(result: Json) -> list[str]:
-    return [f"`{result['model']['name']}`", source(result["asked"]), against(result)]
+def _finding(word: str, part: Json) -> str:
+    """P@10 of the queries with one label, and its chance; in bold if it is below chance."""
+    precision = part["at_k"]["10"]["precision"]["value"]
+    text = f"{word} {precision:.3f} ({part['chance']:.3f})"
+    return f"**{text}**" if below_chance(part) else text
 
 
 def source(found: Json) -> str:
