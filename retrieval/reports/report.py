@@ -42,6 +42,7 @@ MARKED = re.compile(rf"({START.pattern}).*?(<!-- end of \2 -->)", re.DOTALL)
 SUMMARY = (
     "covid-ct-official",
     "travel/ct-sarscov2-in-sarscov2",
+    "travel/ct-frozen-sarscov2-in-sarscov2",
     "travel/ct-sarscov2-in-covid-ct",
     "travel/ct-hu-in-covid-ct",
     "covid-ct-frozen-official",

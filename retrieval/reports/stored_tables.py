@@ -13,6 +13,7 @@ TABLES = {
     "covid-ct-official": "`ct` on COVID-CT, new patients (official test split)",
     "covid-ct-cross-fitted": "recipe of `ct`, cross-fitted in five folds of patients (train + val)",
     "travel/ct-sarscov2-in-sarscov2": "`ct` in another hospital's own archive, not trained again",
+    "travel/ct-frozen-sarscov2-in-sarscov2": "ImageNet features as they are, in that archive",
     "travel/ct-sarscov2-in-covid-ct": "`ct`, that hospital's slices in the archive COVID-CT",
     "travel/ct-hu-in-covid-ct": "`ct`, Hounsfield slices of 3 patients in the archive COVID-CT",
     "covid-ct-frozen-official": "ImageNet features as they are, as codes, on COVID-CT (official)",
