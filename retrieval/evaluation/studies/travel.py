@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -159,8 +160,10 @@ def measure(
 
     changed : features (queries, F) of the queries under each of the `changes`, by name. In a
     gallery of the queries' own name the query's own patient and picture are left out.
-    PatientOverlap if one of them is in a gallery of another name.
+    PatientOverlap if one of them is in a gallery of another name; EvaluationError if two galleries
+    hold one picture, which would count twice.
     """
+    _refuse_repeated(galleries)
     asked = queries.cases
     for source in galleries:
         if source.name != queries.name:
@@ -180,6 +183,16 @@ def measure(
     }
     evaluation = _evaluation(ranked, model, queries.words)
     return Travel(model, tuple(galleries), queries, evaluation, effects)
+
+
+def _refuse_repeated(galleries: Sequence[Source]) -> None:
+    for one, other in combinations(galleries, 2):
+        same = np.intersect1d(one.cases.sha256, other.cases.sha256)
+        if len(same):
+            raise EvaluationError(
+                f"{len(same)} pictures stand in two of the galleries, {one.name} and {other.name}, "
+                f"first {same[0][:ID_LENGTH]}; name each picture once."
+            )
 
 
 def _evaluation(ranked: Ranked, model: Model, words: Strings) -> Evaluation:

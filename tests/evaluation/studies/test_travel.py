@@ -183,6 +183,11 @@ def test_patients_and_pictures_on_both_sides_are_refused(ask, archive, folder, t
         ask(here, queries=f"{copy}:train", axis={})
 
 
+def test_a_picture_in_two_galleries_is_refused(ask, archive):
+    with pytest.raises(EvaluationError, match="16 pictures stand in two of the galleries"):
+        ask(f"{archive.folder}:train", f"{archive.folder}:train,val")
+
+
 def test_archives_of_another_model_are_refused(ask, elsewhere, folder, tmp_path):
     other = small.build_model(tmp_path / "model", folder, seed=9)
     made = index(elsewhere.split(["val"]), other, tmp_path / "elsewhere")
